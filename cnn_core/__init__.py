@@ -1,0 +1,1 @@
+"""Operations, models, training and figures of convolutional neural networks."""
