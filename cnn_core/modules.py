@@ -1,0 +1,213 @@
+"""From a network to PyTorch: a module ready to train, and the source text that a person would write."""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+
+from cnn_core.network import (
+    Activation,
+    AveragePool,
+    Conv,
+    Flatten,
+    Layer,
+    Linear,
+    MaxPool,
+    Network,
+    Pool,
+    ReLU,
+    Sigmoid,
+    Tanh,
+)
+from cnn_core.summary import LayerSummary, summarize
+
+
+def build(network: Network, input_shape: Sequence[int], *, seed: int) -> nn.Sequential:
+    """Make a module with fresh parameters: Xavier-uniform weights, biases as PyTorch has them.
+
+    Args:
+        network: The network.
+        input_shape: Shape of one example: (C, H, W) or (features,).
+        seed: Seed of the parameters; nothing else decides them, and torch's own random state is left alone.
+
+    Returns:
+        Module from (N, *input_shape) to (N, *output_shape), float32 on the CPU. Its layers are named as in
+        `summary.summarize`.
+
+    Raises:
+        ValueError: If a layer does not fit what it gets.
+
+    References:
+        Glorot & Bengio, 2010, Understanding the difficulty of training deep feedforward neural networks;
+        `init_cnn` in Zhang et al., Dive into Deep Learning, section 7.6 (d2l.ai).
+
+    Example:
+        >>> from cnn_core.network import LENET
+        >>> module = build(LENET, (1, 28, 28), seed=0)
+        >>> module(torch.zeros(2, 1, 28, 28)).shape
+        torch.Size([2, 10])
+        >>> module.conv1
+        Conv2d(1, 6, kernel_size=(5, 5), stride=(1, 1), padding=(2, 2))
+    """
+    module = nn.Sequential()
+    with torch.random.fork_rng(devices=[]):  # torch draws parameters of its own first, from the global state
+        for row in summarize(network, input_shape):
+            module.add_module(row.name, _module(row))
+    _initialize(module, torch.Generator().manual_seed(seed))
+    return module
+
+
+def _module(row: LayerSummary) -> nn.Module:
+    layer = row.layer
+    match layer:
+        case Conv():
+            return nn.Conv2d(
+                row.input_shape[0],
+                layer.out_channels,
+                kernel_size=layer.kernel_size,
+                stride=layer.stride,
+                padding=layer.padding,
+                dilation=layer.dilation,
+                groups=layer.groups,
+            )
+        case Linear():
+            return nn.Linear(*row.input_shape, layer.out_features)
+        case MaxPool():
+            return nn.MaxPool2d(layer.window, stride=layer.stride, padding=layer.padding)
+        case AveragePool():
+            return nn.AvgPool2d(layer.window, stride=layer.stride, padding=layer.padding)
+        case Sigmoid():
+            return nn.Sigmoid()
+        case ReLU():
+            return nn.ReLU()
+        case Tanh():
+            return nn.Tanh()
+        case Flatten():
+            return nn.Flatten()
+
+
+def _initialize(module: nn.Module, generator: torch.Generator) -> None:
+    """Draw weights and biases in the order of the layers, from one generator."""
+    for layer in module.children():
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            nn.init.xavier_uniform_(layer.weight, generator=generator)
+            bound = 1 / math.sqrt(layer.weight[0].numel())  # torch's own for biases: 1 / sqrt(fan_in)
+            nn.init.uniform_(layer.bias, -bound, bound, generator=generator)
+
+
+def source(network: Network, input_shape: Sequence[int]) -> str:
+    """Write the PyTorch code of a network: one class, its parameters named as those of `build`.
+
+    Args:
+        network: The network.
+        input_shape: Shape of one example: (C, H, W) or (features,).
+
+    Returns:
+        Source text with its imports. `Network().load_state_dict(...)` takes the state of a built module.
+
+    Raises:
+        ValueError: If a layer does not fit what it gets.
+
+    Example:
+        >>> from cnn_core.network import parse
+        >>> print(source(parse("conv6k5p2-relu-max2-flatten-10"), (1, 28, 28)))
+        import torch
+        from torch import nn
+        from torch.nn import functional as F
+        <BLANKLINE>
+        <BLANKLINE>
+        class Network(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.conv1 = nn.Conv2d(1, 6, kernel_size=5, padding=2)
+                self.linear1 = nn.Linear(1176, 10)
+        <BLANKLINE>
+            def forward(self, x):  # (N, 1, 28, 28)
+                x = torch.relu(self.conv1(x))  # (N, 6, 28, 28)
+                x = F.max_pool2d(x, 2)  # (N, 6, 14, 14)
+                x = torch.flatten(x, 1)  # (N, 1176)
+                return self.linear1(x)  # (N, 10)
+        <BLANKLINE>
+    """
+    rows = summarize(network, input_shape)
+    made = ["super().__init__()"]
+    made += [f"self.{row.name} = {_creation(row)}" for row in rows if row.parameter_shapes]
+    steps = []
+    for row in rows:
+        folded = (
+            isinstance(row.layer, Activation) and steps and not isinstance(steps[-1][0].layer, Activation)
+        )
+        argument = steps.pop()[1] if folded else "x"
+        steps.append((row, _call(row, argument)))
+    body = [f"x = {call}  # {_batch_shape(row.output_shape)}" for row, call in steps]
+    body[-1] = body[-1].replace("x =", "return", 1)
+    text = _CLASS.format(
+        made="\n        ".join(made),
+        input_shape=_batch_shape(rows[0].input_shape),
+        body="\n        ".join(body),
+    )
+    return "".join(line for name, line in _IMPORTS.items() if name in text) + text
+
+
+_IMPORTS = {
+    "torch.": "import torch\n",
+    "nn.": "from torch import nn\n",
+    "F.": "from torch.nn import functional as F\n",
+}
+_CLASS = """
+
+class Network(nn.Module):
+    def __init__(self):
+        {made}
+
+    def forward(self, x):  # {input_shape}
+        {body}
+"""
+
+
+def _creation(row: LayerSummary) -> str:
+    """Write the call that makes a layer with parameters."""
+    layer = row.layer
+    if isinstance(layer, Linear):
+        return f"nn.Linear({row.input_shape[0]}, {layer.out_features})"
+    options = _options(layer, kernel_size=None, stride=(1, 1), padding=(0, 0), dilation=(1, 1), groups=1)
+    return f"nn.Conv2d({row.input_shape[0]}, {layer.out_channels}{options})"
+
+
+def _call(row: LayerSummary, x: str) -> str:
+    """Write the call of a layer on the expression `x`."""
+    layer = row.layer
+    match layer:
+        case Conv() | Linear():
+            return f"self.{row.name}({x})"
+        case MaxPool():
+            return f"F.max_pool2d({x}, {_size(layer.window)}{_pool_options(layer)})"
+        case AveragePool():
+            return f"F.avg_pool2d({x}, {_size(layer.window)}{_pool_options(layer)})"
+        case Sigmoid():
+            return f"torch.sigmoid({x})"
+        case ReLU():
+            return f"torch.relu({x})"
+        case Tanh():
+            return f"torch.tanh({x})"
+        case Flatten():
+            return f"torch.flatten({x}, 1)"
+
+
+def _pool_options(layer: Pool) -> str:
+    return _options(layer, stride=layer.window, padding=(0, 0))
+
+
+def _options(layer: Layer, **usual) -> str:
+    """Write the keyword arguments that differ from what torch takes without them."""
+    given = {name: getattr(layer, name) for name in usual if getattr(layer, name) != usual[name]}
+    return "".join(f", {name}={_size(value)}" for name, value in given.items())
+
+
+def _size(value: int | tuple[int, int]) -> str:
+    return str(value[0]) if isinstance(value, tuple) and value[0] == value[1] else str(value)
+
+
+def _batch_shape(shape: tuple[int, ...]) -> str:
+    return f"(N, {', '.join(map(str, shape))})"

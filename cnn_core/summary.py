@@ -1,0 +1,253 @@
+"""The layer table of a network: shapes, parameters, mult-adds, memory, receptive fields; no arrays made."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from cnn_core.geometry import ReceptiveField, as_integer, max_kernel_size, output_size
+from cnn_core.network import Activation, Conv, Flatten, Layer, Linear, Network, Pool, format_layer
+
+Shape = tuple[int, ...]
+
+BYTES_PER_NUMBER = 4
+"""Size of a float32."""
+
+
+@dataclass(frozen=True)
+class LayerSummary:
+    """One row of the layer table. Shapes are without the batch axis.
+
+    Attributes:
+        name: Name of the layer, also in the built module and its saved parameters.
+        layer: The layer itself.
+        input_shape: Shape of what comes in.
+        output_shape: Shape of what goes out.
+        parameter_shapes: Name and shape of each parameter, such as ("weight", (6, 1, 5, 5)).
+        receptive_field: (height, width) in input pixels of what one output sees, padding included. From the
+            first linear layer on: of what all positions of the last feature map see together, padding left
+            out. None if the network's input has no height and width.
+        effective_stride: (height, width) in input pixels between what neighbouring outputs see. None where
+            outputs have no neighbours: from the first linear layer on.
+    """
+
+    name: str
+    layer: Layer
+    input_shape: Shape
+    output_shape: Shape
+    parameter_shapes: tuple[tuple[str, Shape], ...]
+    receptive_field: tuple[int, int] | None
+    effective_stride: tuple[int, int] | None
+
+    @property
+    def num_params(self) -> int:
+        """Number of trained numbers, biases included."""
+        return sum(math.prod(shape) for _, shape in self.parameter_shapes)
+
+    @property
+    def mult_adds(self) -> int:
+        """Multiplications for one example: each weight is used once at each output position."""
+        num_weights = sum(math.prod(shape) for name, shape in self.parameter_shapes if name == "weight")
+        return num_weights * math.prod(self.output_shape[1:])
+
+    @property
+    def activation_bytes(self) -> int:
+        """Memory that the output of one example takes as float32, in bytes."""
+        return math.prod(self.output_shape) * BYTES_PER_NUMBER
+
+
+def summarize(network: Network, input_shape: Sequence[int]) -> list[LayerSummary]:
+    """Follow one example through a network, layer by layer.
+
+    Args:
+        network: The network.
+        input_shape: Shape of one example: (C, H, W), or (features,) for a network without convolution.
+
+    Returns:
+        One row for each layer, first one first.
+
+    Raises:
+        TypeError: If a size of `input_shape` is not an integer.
+        ValueError: If a layer does not fit what it gets; the message names it and says what would fit.
+
+    References:
+        Receptive fields: Araujo, Norris & Sim, Computing Receptive Fields of Convolutional Neural Networks,
+        Distill, 2019.
+
+    Example:
+        >>> from cnn_core.network import LENET
+        >>> rows = summarize(LENET, (1, 28, 28))
+        >>> rows[5].name, rows[5].output_shape, rows[5].receptive_field, rows[5].effective_stride
+        ('pool2', (16, 5, 5), (16, 16), (4, 4))
+        >>> sum(row.num_params for row in rows), sum(row.mult_adds for row in rows)
+        (61706, 416520)
+    """
+    shapes = [_checked_input_shape(input_shape)]
+    for name, layer in zip(network.names, network.layers, strict=True):
+        try:
+            shapes.append(_output_shape(layer, shapes[-1]))
+        except ValueError as error:
+            raise ValueError(f"{name} ({format_layer(layer)}) gets {shapes[-1]}: {error}") from None
+    return [
+        LayerSummary(
+            name=name,
+            layer=layer,
+            input_shape=before,
+            output_shape=after,
+            parameter_shapes=_parameter_shapes(layer, before),
+            receptive_field=receptive_field,
+            effective_stride=effective_stride,
+        )
+        for name, layer, before, after, (receptive_field, effective_stride) in zip(
+            network.names,
+            network.layers,
+            shapes[:-1],
+            shapes[1:],
+            _receptive_fields(network, shapes),
+            strict=True,
+        )
+    ]
+
+
+def check_budget(
+    network: Network,
+    input_shape: Sequence[int],
+    *,
+    batch_size: int = 1,
+    max_params: int = 50_000_000,
+    max_activation_bytes: int = 2_000_000_000,
+) -> None:
+    """Refuse a network that needs too much memory, before any of it is allocated.
+
+    Args:
+        network: The network.
+        input_shape: Shape of one example: (C, H, W) or (features,).
+        batch_size: Number of examples that go through at once.
+        max_params: Largest number of parameters allowed.
+        max_activation_bytes: Most memory allowed for the outputs of all layers for a batch, in bytes.
+
+    Raises:
+        ValueError: If the network is over the budget, or does not fit the input.
+
+    Example:
+        >>> from cnn_core.network import parse
+        >>> check_budget(parse("conv100001k28-flatten-10"), (1, 28, 28))
+        Traceback (most recent call last):
+        ...
+        ValueError: num_params 79,500,805 (largest: conv1 with 78,500,785) exceeds 50,000,000
+    """
+    rows = summarize(network, input_shape)
+    num_params = sum(row.num_params for row in rows)
+    if num_params > max_params:
+        largest = max(rows, key=lambda row: row.num_params)
+        raise ValueError(
+            f"num_params {num_params:,} (largest: {largest.name} with {largest.num_params:,}) "
+            f"exceeds {max_params:,}"
+        )
+    activation_bytes = batch_size * sum(row.activation_bytes for row in rows)
+    if activation_bytes > max_activation_bytes:
+        largest = max(rows, key=lambda row: row.activation_bytes)
+        raise ValueError(
+            f"activation memory {activation_bytes:,} bytes (batch_size={batch_size}, largest: "
+            f"{largest.name} with {largest.output_shape}) exceeds {max_activation_bytes:,}"
+        )
+
+
+def _checked_input_shape(input_shape: Sequence[int]) -> Shape:
+    shape = tuple(as_integer(size, "input_shape", minimum=1) for size in input_shape)
+    if len(shape) not in (1, 3):
+        raise ValueError(f"input_shape {shape} has {len(shape)} axes, not 3 (C, H, W) or 1 (features)")
+    return shape
+
+
+def _output_shape(layer: Layer, shape: Shape) -> Shape:
+    """Compute the shape that a layer makes of another; the error says what would fit."""
+    match layer:
+        case Conv() | Pool() if len(shape) != 3:
+            raise ValueError("it takes (C, H, W): put it before the layers that flatten the input")
+        case Conv():
+            if shape[0] % layer.groups:
+                fitting = math.gcd(shape[0], layer.out_channels)
+                raise ValueError(
+                    f"in_channels {shape[0]} is not a multiple of groups {layer.groups}: "
+                    f"the largest number of groups that fits is {fitting}"
+                )
+            return layer.out_channels, *_output_sizes(layer, shape)
+        case Pool():
+            return shape[0], *_output_sizes(layer, shape)
+        case Activation():
+            return shape
+        case Flatten():
+            return (math.prod(shape),)
+        case Linear():
+            if len(shape) != 1:
+                raise ValueError("it takes (features,): put flatten before it")
+            return (layer.out_features,)
+
+
+def _window(layer: Conv | Pool) -> Iterator[tuple[int, dict[str, int]]]:
+    """Yield the kernel size and the other numbers of a window, first of the height, then of the width."""
+    if isinstance(layer, Conv):
+        kernel_size, dilation = layer.kernel_size, layer.dilation
+    else:
+        kernel_size, dilation = layer.window, (1, 1)
+    for axis in range(2):
+        yield (
+            kernel_size[axis],
+            {"stride": layer.stride[axis], "padding": layer.padding[axis], "dilation": dilation[axis]},
+        )
+
+
+def _output_sizes(layer: Conv | Pool, shape: Shape) -> Iterator[int]:
+    for axis, input_size, (kernel_size, numbers) in zip(
+        ("height", "width"), shape[1:], _window(layer), strict=True
+    ):
+        try:
+            yield output_size(input_size, kernel_size, **numbers)
+        except ValueError as error:
+            fitting = max_kernel_size(input_size, padding=numbers["padding"], dilation=numbers["dilation"])
+            raise ValueError(f"along the {axis}, {error}: the largest that fits is {fitting}") from None
+
+
+def _parameter_shapes(layer: Layer, input_shape: Shape) -> tuple[tuple[str, Shape], ...]:
+    match layer:
+        case Conv():
+            weight = (layer.out_channels, input_shape[0] // layer.groups, *layer.kernel_size)
+        case Linear():
+            weight = (layer.out_features, *input_shape)
+        case _:
+            return ()
+    return ("weight", weight), ("bias", weight[:1])
+
+
+def _receptive_fields(network: Network, shapes: list[Shape]) -> Iterator[tuple]:
+    """Yield (receptive_field, effective_stride) of each layer; `shapes` begins with the input's."""
+    if len(shapes[0]) == 1:
+        yield from [(None, None)] * len(network.layers)
+        return
+    fields = (ReceptiveField(), ReceptiveField())
+    seen, stride = (1, 1), (1, 1)
+    for layer in network.layers:
+        match layer:
+            case Conv() | Pool():
+                fields = tuple(
+                    field.after(kernel_size, **numbers)
+                    for field, (kernel_size, numbers) in zip(fields, _window(layer), strict=True)
+                )
+                seen = tuple(field.size for field in fields)
+                stride = tuple(field.effective_stride for field in fields)
+            case Linear():
+                seen, stride = _seen_by_last_map(network, shapes), None
+        yield seen, stride
+
+
+def _seen_by_last_map(network: Network, shapes: list[Shape]) -> tuple[int, int]:
+    """Count the input pixels from the first to the last that any position of the last feature map sees."""
+    first = [0, 0]
+    last = [size - 1 for size in next(shape for shape in reversed(shapes) if len(shape) == 3)[1:]]
+    for layer, shape in reversed(list(zip(network.layers, shapes[:-1], strict=True))):
+        if isinstance(layer, Conv | Pool):
+            for axis, (kernel_size, numbers) in enumerate(_window(layer)):
+                field = ReceptiveField().after(kernel_size, **numbers)
+                first[axis] = max(0, field.seen_by(first[axis]).start)
+                last[axis] = min(shape[1 + axis], field.seen_by(last[axis]).stop) - 1
+    return tuple(max(0, end - start + 1) for start, end in zip(first, last, strict=True))

@@ -1,0 +1,127 @@
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from cnn_core import modules
+from cnn_core.network import LENET, PRESETS, parse
+from cnn_core.summary import summarize
+
+PICTURE = (1, 28, 28)
+NETWORKS = [
+    *(pytest.param(preset.network, PICTURE, id=name) for name, preset in PRESETS.items()),
+    *(
+        pytest.param(parse(text), shape, id=text)
+        for text, shape in [
+            ("conv8k5x3s2x1p1x2d2x1g2-tanh-max3x2s2p1x0-conv6k1-avg3s2p1-flatten-10", (2, 20, 17)),
+            ("max2-relu-relu-tanh", (3, 9, 9)),
+            ("relu-conv4k3-conv2k3-flatten-sigmoid", (1, 8, 8)),
+            ("20-relu-10", (30,)),
+            ("sigmoid", (1, 4, 4)),
+        ]
+    ),
+]
+
+
+def pictures(input_shape, *, seed=0):
+    return torch.randn(3, *input_shape, generator=torch.Generator().manual_seed(seed))
+
+
+def built_from_source(text):
+    namespace = {}
+    exec(text, namespace)
+    return namespace["Network"]()
+
+
+@pytest.mark.parametrize(("network", "input_shape"), NETWORKS)
+def test_the_source_computes_the_same_bit_for_bit(network, input_shape):
+    module = modules.build(network, input_shape, seed=1)
+    written = built_from_source(modules.source(network, input_shape))
+    written.load_state_dict(module.state_dict())
+    x = pictures(input_shape)
+    assert torch.equal(written(x), module(x))
+
+
+@pytest.mark.parametrize(("network", "input_shape"), NETWORKS)
+def test_no_line_of_the_source_ends_in_a_space(network, input_shape):
+    assert not any(line.endswith(" ") for line in modules.source(network, input_shape).splitlines())
+
+
+def test_the_source_imports_what_it_uses_only():
+    assert modules.source(parse("conv4k3"), PICTURE).startswith("from torch import nn\n\n\nclass")
+    assert "import torch\n" in modules.source(parse("relu"), PICTURE)
+    assert "functional" not in modules.source(parse("relu"), PICTURE)
+
+
+@pytest.mark.parametrize(("network", "input_shape"), NETWORKS)
+def test_layers_and_parameters_are_named_as_in_the_summary(network, input_shape):
+    rows = summarize(network, input_shape)
+    module = modules.build(network, input_shape, seed=0)
+    assert [name for name, _ in module.named_children()] == [row.name for row in rows]
+    assert {name: tuple(parameter.shape) for name, parameter in module.named_parameters()} == {
+        f"{row.name}.{name}": shape for row in rows for name, shape in row.parameter_shapes
+    }
+
+
+def test_the_layers_are_those_of_the_notation():
+    module = modules.build(parse("conv4k5x3s2p1-tanh-max3s2p1-avg2-flatten-relu-7-sigmoid"), PICTURE, seed=0)
+    assert list(map(str, module)) == [
+        "Conv2d(1, 4, kernel_size=(5, 3), stride=(2, 2), padding=(1, 1))",
+        "Tanh()",
+        "MaxPool2d(kernel_size=(3, 3), stride=(2, 2), padding=(1, 1), dilation=1, ceil_mode=False)",
+        "AvgPool2d(kernel_size=(2, 2), stride=(2, 2), padding=(0, 0))",
+        "Flatten(start_dim=1, end_dim=-1)",
+        "ReLU()",
+        "Linear(in_features=36, out_features=7, bias=True)",
+        "Sigmoid()",
+    ]
+
+
+def test_the_same_seed_gives_the_same_parameters_whatever_was_drawn_before():
+    first = modules.build(LENET, PICTURE, seed=7).state_dict()
+    torch.rand(5)
+    second = modules.build(LENET, PICTURE, seed=7).state_dict()
+    assert first.keys() == second.keys()
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_another_seed_gives_other_parameters():
+    first, second = (modules.build(LENET, PICTURE, seed=seed).state_dict() for seed in (7, 8))
+    assert not any(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_torchs_own_random_state_is_left_alone():
+    before = torch.get_rng_state()
+    modules.build(LENET, PICTURE, seed=3)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_weights_fill_the_range_of_xavier():
+    module = modules.build(LENET, PICTURE, seed=0)
+    for layer, fan_in, fan_out in [(module.conv2, 6 * 25, 16 * 25), (module.linear1, 400, 120)]:
+        bound = math.sqrt(6 / (fan_in + fan_out))
+        assert 0.99 * bound < layer.weight.abs().max() <= bound
+        assert layer.weight.std().item() == pytest.approx(bound / math.sqrt(3), rel=0.03)
+
+
+@pytest.mark.parametrize(
+    ("text", "input_shape", "fan_in"),
+    [("conv1000k1", (1, 1, 1), 1), ("conv1000k2x1g2", (4, 3, 3), 4), ("1000", (3,), 3)],
+)
+def test_biases_fill_the_range_that_torch_gives_them(text, input_shape, fan_in):
+    (layer,) = modules.build(parse(text), input_shape, seed=0)
+    bound = 1 / math.sqrt(fan_in)
+    assert 0.98 * bound < layer.bias.abs().max() <= bound
+
+
+def test_weights_are_drawn_as_init_cnn_draws_them():
+    """The book's init_cnn, with the same generator, on the first layer."""
+    expected = nn.Conv2d(1, 6, kernel_size=5, padding=2)
+    nn.init.xavier_uniform_(expected.weight, generator=torch.Generator().manual_seed(5))
+    assert torch.equal(modules.build(LENET, PICTURE, seed=5).conv1.weight, expected.weight)
+
+
+def test_a_network_that_does_not_fit_is_refused():
+    with pytest.raises(ValueError, match=r"conv1 \(conv4k9\) gets \(1, 8, 8\)"):
+        modules.build(parse("conv4k9"), (1, 8, 8), seed=0)

@@ -1,0 +1,273 @@
+import re
+
+import numpy as np
+import pytest
+import torch
+import torchinfo
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cnn_core import modules
+from cnn_core.network import (
+    LENET,
+    PRESETS,
+    SIMPLE_CNN,
+    Activation,
+    AveragePool,
+    Conv,
+    Flatten,
+    Linear,
+    MaxPool,
+    Network,
+    ReLU,
+    Sigmoid,
+    Tanh,
+    parse,
+)
+from cnn_core.summary import check_budget, summarize
+
+PICTURE = (1, 28, 28)
+PRESETS_ON_PICTURES = [
+    pytest.param(preset.network, shape, id=f"{name}-{shape[0]}")
+    for name, preset in PRESETS.items()
+    for shape in (PICTURE, (3, 32, 32))
+]
+
+
+@st.composite
+def sizes(draw, lowest, highest):
+    numbers = st.integers(lowest, highest)
+    return draw(st.one_of(numbers, st.tuples(numbers, numbers)))
+
+
+@st.composite
+def windows(draw):
+    """A layer that slides a window; it fits maps of 16 x 16 and above, whatever their channels."""
+    if draw(st.booleans()):
+        return Conv(
+            2 * draw(st.integers(1, 3)),
+            kernel_size=draw(sizes(1, 4)),
+            stride=draw(sizes(1, 2)),
+            padding=draw(sizes(0, 2)),
+            dilation=draw(sizes(1, 2)),
+            groups=1,
+        )
+    pool = draw(st.sampled_from([MaxPool, AveragePool]))
+    return pool(draw(sizes(2, 3)), stride=draw(st.one_of(st.none(), sizes(1, 2))), padding=draw(sizes(0, 1)))
+
+
+@st.composite
+def networks(draw):
+    """Up to three windows with activations, at times grouped, and a linear end."""
+    layers = []
+    for layer in draw(st.lists(windows(), min_size=1, max_size=3)):
+        grouped = isinstance(layer, Conv) and any(isinstance(each, Conv) for each in layers)
+        if grouped and draw(st.booleans()):
+            layer = Conv(
+                layer.out_channels, kernel_size=layer.kernel_size, stride=layer.stride, padding=1, groups=2
+            )
+        layers += [layer, draw(st.sampled_from([Sigmoid(), ReLU(), Tanh()]))]
+    return Network([*layers, Flatten(), Linear(7), ReLU(), Linear(3)])
+
+
+def outputs_of(module, x):
+    """Run a module layer by layer: the output of each, first one first."""
+    outputs = []
+    for layer in module:
+        x = layer(x)
+        outputs.append(x)
+    return outputs
+
+
+def assert_agrees_with_torch(some_network, input_shape):
+    rows = summarize(some_network, input_shape)
+    module = modules.build(some_network, input_shape, seed=0)
+    outputs = outputs_of(module, torch.zeros(1, *input_shape))
+    assert [row.output_shape for row in rows] == [tuple(output.shape[1:]) for output in outputs]
+    assert [row.activation_bytes for row in rows] == [output.nbytes for output in outputs]
+
+    table = torchinfo.summary(module, input_size=(1, *input_shape), verbose=0).summary_list[1:]
+    biases_added = [
+        output.numel() if line.num_params else 0 for line, output in zip(table, outputs, strict=True)
+    ]
+    assert [row.num_params for row in rows] == [line.num_params for line in table]
+    assert [row.mult_adds + biases for row, biases in zip(rows, biases_added, strict=True)] == [
+        line.macs for line in table
+    ]
+
+
+@pytest.mark.parametrize(("some_network", "input_shape"), PRESETS_ON_PICTURES)
+def test_presets_agree_with_torch_and_torchinfo(some_network, input_shape):
+    assert_agrees_with_torch(some_network, input_shape)
+
+
+@settings(max_examples=30, deadline=None)
+@given(networks())
+def test_random_networks_agree_with_torch_and_torchinfo(some_network):
+    assert_agrees_with_torch(some_network, (2, 33, 30))
+
+
+def plain(layers):
+    """Replace what decides how much an output depends on an input, not on which."""
+    averages = (
+        AveragePool(layer.window, stride=layer.stride, padding=layer.padding)
+        if isinstance(layer, MaxPool)
+        else layer
+        for layer in layers
+        if not isinstance(layer, Activation)
+    )
+    return Network(averages)
+
+
+def run_with_unit_weights(some_network, input_shape):
+    """Return an input and the output of a network whose weights are all 1, so that no gradients cancel."""
+    module = modules.build(some_network, input_shape, seed=0).double()
+    for parameter in module.parameters():
+        torch.nn.init.ones_(parameter)
+    x = torch.zeros(1, *input_shape, dtype=torch.float64, requires_grad=True)
+    return x, module(x)[0]
+
+
+def gradient_support(output, x):
+    """Find the rows and columns of the input, as [first, after the last], on which an output depends."""
+    (gradient,) = torch.autograd.grad(output.sum(), x, retain_graph=True)
+    positions = gradient[0].sum(0).nonzero()
+    return np.stack([positions.min(0).values, positions.max(0).values + 1])
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(windows(), min_size=1, max_size=3))
+def test_receptive_fields_are_where_the_gradient_is(layers):
+    input_shape = (1, 160, 150)
+    last = summarize(Network(layers), input_shape)[-1]
+    x, output = run_with_unit_weights(plain(layers), input_shape)
+    row, column = (size // 2 for size in output.shape[1:])
+    here = gradient_support(output[:, row, column], x)
+    beyond = gradient_support(output[:, row + 1, column + 1], x)
+    assert tuple(here[1] - here[0]) == last.receptive_field
+    assert tuple(beyond[0] - here[0]) == last.effective_stride
+
+
+@pytest.mark.parametrize(
+    ("text", "input_shape", "expected"),
+    [
+        ("conv6k5p2-sigmoid-avg2-conv16k5-sigmoid-avg2-flatten-10", (1, 28, 28), (28, 28)),
+        ("conv2k3-max2-flatten-10", (1, 9, 8), (8, 8)),  # the last row is left over by the pooling
+        ("max2-conv2k3p1-flatten-10", (1, 5, 4), (4, 4)),  # padding does not bring the left-over row back
+        ("conv2k2s2-flatten-10-relu-5", (3, 7, 4), (6, 4)),
+        ("flatten-10", (1, 6, 5), (6, 5)),
+    ],
+)
+def test_a_linear_layer_sees_all_that_the_last_map_sees(text, input_shape, expected):
+    last = summarize(parse(text), input_shape)[-1]
+    x, output = run_with_unit_weights(plain(parse(text).layers), input_shape)
+    first, after_last = gradient_support(output[0], x)
+    assert tuple(after_last - first) == last.receptive_field == expected
+
+
+def test_lenet_has_the_published_numbers():
+    rows = summarize(LENET, PICTURE)
+    assert sum(row.num_params for row in rows) == 61_706
+    assert sum(row.mult_adds for row in rows) == 416_520
+    assert {row.name: row.num_params for row in rows if row.num_params} == {
+        "conv1": 6 * 25 + 6,
+        "conv2": 16 * 6 * 25 + 16,
+        "linear1": 120 * 400 + 120,
+        "linear2": 84 * 120 + 84,
+        "linear3": 10 * 84 + 10,
+    }
+    pool2 = rows[5]
+    assert (pool2.name, pool2.output_shape) == ("pool2", (16, 5, 5))
+    assert (pool2.receptive_field, pool2.effective_stride) == ((16, 16), (4, 4))
+
+
+def test_groups_divide_parameters_and_mult_adds():
+    dense, grouped = (summarize(parse(f"conv8k3{groups}"), (4, 6, 6))[0] for groups in ("", "g4"))
+    assert (dense.num_params, dense.mult_adds) == (8 * 4 * 9 + 8, 8 * 4 * 9 * 16)
+    assert (grouped.num_params, grouped.mult_adds) == (8 * 1 * 9 + 8, 8 * 1 * 9 * 16)
+
+
+def test_each_row_takes_what_the_row_before_gives():
+    rows = summarize(SIMPLE_CNN, (3, 32, 32))
+    assert rows[0].input_shape == (3, 32, 32)
+    assert [row.input_shape for row in rows[1:]] == [row.output_shape for row in rows[:-1]]
+
+
+def test_flatten_keeps_the_receptive_field_and_a_linear_layer_has_no_stride():
+    *_, pool, flatten, linear = summarize(parse("conv4k5-max2-flatten-10"), PICTURE)
+    assert flatten.receptive_field == pool.receptive_field == (6, 6)
+    assert flatten.effective_stride == pool.effective_stride == (2, 2)
+    assert linear.effective_stride is None
+
+
+def test_an_input_without_height_and_width_has_no_receptive_field():
+    rows = summarize(parse("30-relu-10"), (784,))
+    assert [row.output_shape for row in rows] == [(30,), (30,), (10,)]
+    assert {(row.receptive_field, row.effective_stride) for row in rows} == {(None, None)}
+
+
+@pytest.mark.parametrize(
+    ("text", "input_shape", "message"),
+    [
+        (
+            "conv6k5-relu-conv16k9x3d2",
+            (1, 12, 12),
+            "conv2 (conv16k9x3d2) gets (6, 8, 8): along the height, effective kernel size 17 (kernel_size=9, "
+            "dilation=2) exceeds padded input size 8 (input_size=8, padding=0): the largest that fits is 4",
+        ),
+        (
+            "conv6k5-max9",
+            (1, 20, 10),
+            "pool1 (max9) gets (6, 16, 6): along the width, effective kernel size 9 (kernel_size=9, "
+            "dilation=1) exceeds padded input size 6 (input_size=6, padding=0): the largest that fits is 6",
+        ),
+        (
+            "conv6k5-conv16k3g4",
+            PICTURE,
+            "conv2 (conv16k3g4) gets (6, 24, 24): in_channels 6 is not a multiple of groups 4: the largest "
+            "number of groups that fits is 2",
+        ),
+        ("conv6k5-10", PICTURE, "linear1 (10) gets (6, 24, 24): it takes (features,): put flatten before it"),
+        ("flatten-max2", PICTURE, "pool1 (max2) gets (784,): it takes (C, H, W): put it before"),
+        ("flatten-10", (28, 28), "input_shape (28, 28) has 2 axes, not 3 (C, H, W) or 1 (features)"),
+        ("flatten-10", (1, 0, 28), "input_shape 0 is below 1"),
+    ],
+)
+def test_what_does_not_fit_is_explained(text, input_shape, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        summarize(parse(text), input_shape)
+
+
+def test_what_the_error_says_would_fit_fits():
+    assert summarize(parse("conv6k5-relu-conv16k4x3d2"), (1, 12, 12))[-1].output_shape == (16, 2, 4)
+    assert summarize(parse("conv6k5-conv16k3g2"), PICTURE)[-1].output_shape == (16, 22, 22)
+
+
+def test_presets_are_within_the_budget():
+    for preset in PRESETS.values():
+        check_budget(preset.network, (3, 32, 32), batch_size=512)
+
+
+def test_too_many_parameters_are_refused():
+    wide = parse("flatten-100001-10")
+    message = "num_params 79,500,805 (largest: linear1 with 78,500,785) exceeds 50,000,000"
+    with pytest.raises(ValueError, match=re.escape(message)):
+        check_budget(wide, PICTURE)
+    check_budget(wide, PICTURE, max_params=79_500_805)
+
+
+def test_too_large_activations_are_refused():
+    wide = parse("conv1000k3p1-relu")  # 2 * 1000 * 28 * 28 * 4 bytes for a picture
+    message = (
+        "activation memory 2,007,040,000 bytes (batch_size=320, largest: conv1 with (1000, 28, 28)) "
+        "exceeds 2,000,000,000"
+    )
+    with pytest.raises(ValueError, match=re.escape(message)):
+        check_budget(wide, PICTURE, batch_size=320)
+    check_budget(wide, PICTURE, batch_size=318)
+
+
+def test_the_largest_numbers_of_the_notation_are_refused_at_once():
+    largest = 999_999_999
+    with pytest.raises(ValueError, match="num_params"):
+        check_budget(parse(f"conv{largest}k{largest}p{largest}-conv{largest}k1"), PICTURE)
