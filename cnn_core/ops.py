@@ -3,12 +3,13 @@
 Axes are (N, C, H, W). Results have NumPy's common type of the arguments, at least float32: float32 stays
 float32, float64 stays float64, pictures of uint8 become float32 and wide integers float64. Maxima and minima
 keep the type they are taken from. NaN and infinity spread to every output whose window holds them, as they do
-in torch.
+in torch; NumPy may warn of infinity times zero.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache, reduce
+from itertools import product
 
 import numpy as np
 
@@ -33,7 +34,7 @@ PADDING_MODES = {"zeros": "constant", "reflect": "reflect", "replicate": "edge",
 POOLING_MODES = {"max": np.maximum, "average": np.add, "min": np.minimum}
 """Name of a way to pool -> how two numbers of a window are taken together."""
 
-BLOCK_SIZE = 2**17
+BLOCK_SIZE = 2**16
 """Numbers gathered at once: small enough to stay in a processor's cache."""
 
 # Without this memory, checking the settings would take longer than convolving a picture of 28 x 28.
@@ -85,8 +86,12 @@ def conv2d(
     x, weight = _as_floats(x, weight)
     _check_channels(x, weight, groups)
     vertical, horizontal = _axes(x.shape[-2:], weight.shape[-2:], stride, padding, dilation)
-    padded = _pad(x, vertical.padding, horizontal.padding, padding_mode)
-    out = _correlate(padded, weight, vertical, horizontal, groups)
+    padded = np.ascontiguousarray(_pad(x, vertical.padding, horizontal.padding, padding_mode))
+    each_alone = weight.shape[:2] == (x.shape[1], 1) and vertical.stride == 1
+    if each_alone and vertical.output_size >= vertical.effective_kernel_size:
+        out = _correlate_each(padded, weight, vertical, horizontal)
+    else:
+        out = _correlate(padded, weight, vertical, horizontal, groups)
     return out if bias is None else _add_bias(out, bias)
 
 
@@ -189,11 +194,10 @@ def conv_transpose2d(
     (top, bottom), (left, right) = sides
     full = np.zeros((num_images, out_channels, top + out_height + bottom, left + out_width + right), x.dtype)
     pixels = x.reshape(num_images, in_channels, -1)
-    with np.errstate(invalid="ignore", over="ignore"):
-        for row, column in np.ndindex(kernel_height, kernel_width):
-            reached = full[:, :, row * dilations[0] :: strides[0], column * dilations[1] :: strides[1]]
-            part = np.matmul(weight[:, :, row, column].T, pixels)  # (N, C_out, H * W)
-            reached[:, :, :height, :width] += part.reshape(num_images, out_channels, height, width)
+    for row, column in np.ndindex(kernel_height, kernel_width):
+        reached = full[:, :, row * dilations[0] :: strides[0], column * dilations[1] :: strides[1]]
+        part = np.matmul(weight[:, :, row, column].T, pixels)  # (N, C_out, H * W)
+        reached[:, :, :height, :width] += part.reshape(num_images, out_channels, height, width)
     out = full[:, :, top : top + out_height, left : left + out_width]
     return np.ascontiguousarray(out) if bias is None else _add_bias(out, bias)
 
@@ -291,9 +295,8 @@ def pool2d(
     _check_pool_padding(vertical)
     _check_pool_padding(horizontal)
     combine, neutral = POOLING_MODES[mode], _neutral(mode, x.dtype)
-    with np.errstate(invalid="ignore", over="ignore"):
-        out = _combine_windows(x, vertical, -2, combine, neutral)
-        out = _combine_windows(out, horizontal, -1, combine, neutral)
+    out = _combine_windows(x, vertical, -2, combine, neutral)
+    out = _combine_windows(out, horizontal, -1, combine, neutral)
     if mode == "average":
         out /= np.outer(_cells_inside(vertical), _cells_inside(horizontal))
     return out
@@ -381,19 +384,17 @@ def conv2d_terms(
     (top, _), (left, _) = vertical.padding, horizontal.padding
     seen = _pad(x[image, channels.start : channels.stop], vertical.padding, horizontal.padding, padding_mode)
     window = seen[:, np.add(rows, top)[:, None], np.add(columns, left)]  # (C_in / groups, kH, kW)
-    with np.errstate(invalid="ignore", over="ignore"):
-        products = window * weight[out_channel]
+    products = window * weight[out_channel]
     return ConvTerms(window, weight[out_channel], products, channels, rows, columns)
 
 
 def _correlate(
     padded: np.ndarray, weight: np.ndarray, vertical: Axis, horizontal: Axis, groups: int
 ) -> np.ndarray:
-    """Sum over kernel taps of shifted slices: each slice is a row of a matrix, the sum a matrix product."""
+    """Sum over kernel cells of shifted slices: slices are rows of a matrix, and a product with it is the sum."""
     num_images, in_channels, _, _ = padded.shape
     out_channels, group_channels, kernel_height, kernel_width = weight.shape
     out_height, out_width = vertical.output_size, horizontal.output_size
-    padded = np.ascontiguousarray(padded)
     along_n, along_c, along_y, along_x = padded.strides
     slices = np.ndarray(
         (num_images, groups, group_channels, kernel_height, kernel_width, out_height, out_width),
@@ -409,16 +410,43 @@ def _correlate(
             along_x * horizontal.stride,
         ),
     )
-    weight = weight.reshape(groups, out_channels // groups, -1)  # (G, C_out / G, taps)
+    weight = weight.reshape(groups, out_channels // groups, -1)  # (G, C_out / G, cells)
     out = np.empty((num_images, groups, out_channels // groups, out_height * out_width), padded.dtype)
     step = max(1, BLOCK_SIZE // (in_channels * kernel_height * kernel_width * out_width))
-    with np.errstate(invalid="ignore", over="ignore"):
-        for image in range(num_images):
-            for top in range(0, out_height, step):
-                block = slices[image, ..., top : top + step, :].reshape(groups, weight.shape[-1], -1)
-                pixels = slice(top * out_width, (top + step) * out_width)
-                np.matmul(weight, block, out=out[image, :, :, pixels])
+    for image, top in product(range(num_images), range(0, out_height, step)):
+        block = slices[image, ..., top : top + step, :].reshape(groups, weight.shape[-1], -1)
+        pixels = slice(top * out_width, (top + step) * out_width)
+        np.matmul(weight, block, out=out[image, :, :, pixels])
     return out.reshape(num_images, out_channels, out_height, out_width)
+
+
+def _correlate_each(padded: np.ndarray, weight: np.ndarray, vertical: Axis, horizontal: Axis) -> np.ndarray:
+    """Do the same for one kernel a channel and stride 1 downwards, twice as fast.
+
+    The slices for one kernel row, moved down, are those for the next. So they are gathered once, multiplied with
+    all kernel rows, and the products are moved and added.
+    """
+    num_images, channels, padded_height, _ = padded.shape
+    _, _, kernel_height, kernel_width = weight.shape
+    out_height, out_width = vertical.output_size, horizontal.output_size
+    along_n, along_c, along_y, along_x = padded.strides
+    slices = np.ndarray(
+        (num_images, channels, kernel_width, padded_height, out_width),
+        padded.dtype,
+        padded,
+        strides=(along_n, along_c, along_x * horizontal.dilation, along_y, along_x * horizontal.stride),
+    )
+    out = np.empty((num_images, channels, out_height, out_width), padded.dtype)
+    reach = vertical.effective_kernel_size - 1
+    step = max(4 * reach, BLOCK_SIZE // (kernel_width * out_width), 1)
+    for image, channel, top in product(range(num_images), range(channels), range(0, out_height, step)):
+        block = slices[image, channel, :, top : top + step + reach].reshape(kernel_width, -1)
+        products = np.dot(weight[channel, 0], block).reshape(kernel_height, -1, out_width)
+        part = out[image, channel, top : top + step]
+        part[...] = products[0, : len(part)]
+        for row in range(1, kernel_height):
+            part += products[row, row * vertical.dilation :][: len(part)]
+    return out
 
 
 def _combine_windows(

@@ -1,0 +1,151 @@
+"""What a training tells while it runs: plain records that can be written as JSON, one to a line."""
+
+import json
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cnn_core.training.loop import State
+
+
+@dataclass(frozen=True, kw_only=True)
+class Started:
+    """The data set is loaded and the first step is next.
+
+    Attributes:
+        device: "cuda", "mps" or "cpu".
+        num_threads: Threads that torch uses on the CPU; another number gives other last bits.
+        versions: Version of Python, torch and NumPy.
+        num_train: Pictures that are trained on.
+        num_validation: Pictures that are kept apart for validation.
+        num_params: Parameters of the network.
+        steps_per_epoch: Steps in an epoch.
+        data_sha256: Sum of the training split; see `Dataset.sha256`.
+        step: Steps done before, more than 0 if the training is resumed.
+        state: The live model and optimizer, for who consumes the events; not part of the JSON form.
+    """
+
+    device: str
+    num_threads: int
+    versions: dict[str, str]
+    num_train: int
+    num_validation: int
+    num_params: int
+    steps_per_epoch: int
+    data_sha256: str
+    step: int = 0
+    state: "State | None" = field(default=None, repr=False, compare=False, metadata={"live": True})
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepLogged:
+    """Some steps are done; the means are over the pictures since the last record.
+
+    Attributes:
+        step: Steps done since the training began.
+        epoch: The running epoch, from 1.
+        loss: Mean cross-entropy, in nats.
+        accuracy: Part of the pictures that was classified correctly, before the step that they caused.
+        examples_per_second: Pictures trained on in a second.
+    """
+
+    step: int
+    epoch: int
+    loss: float
+    accuracy: float
+    examples_per_second: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class EpochEnded:
+    """An epoch is over.
+
+    Attributes:
+        epoch: Its number, from 1.
+        step: Steps done since the training began.
+        train_loss: Mean over the epoch, taken while the parameters changed.
+        train_accuracy: The same.
+        validation_loss: Of the parameters at the end of the epoch; None without validation pictures.
+        validation_accuracy: The same.
+        examples_per_second: Pictures trained on in a second.
+        seconds: Time of the steps.
+    """
+
+    epoch: int
+    step: int
+    train_loss: float
+    train_accuracy: float
+    validation_loss: float | None
+    validation_accuracy: float | None
+    examples_per_second: float
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finished:
+    """The training is complete, and the test set has been looked at.
+
+    Attributes:
+        test_loss: Mean cross-entropy over the test set, in nats.
+        test_accuracy: Part of the test set that is classified correctly.
+        confusion: Counts; confusion[i][j] pictures of class i were taken for class j.
+        predictions: The class predicted for each test picture.
+    """
+
+    test_loss: float
+    test_accuracy: float
+    confusion: tuple[tuple[int, ...], ...]
+    predictions: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failed:
+    """The training could not go on.
+
+    Attributes:
+        message: What happened, and what to do.
+    """
+
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stopped:
+    """The training was ended before its time. Who closes `train` may write this; `train` never yields it."""
+
+
+Event = Started | StepLogged | EpochEnded | Finished | Failed | Stopped
+_KINDS = {kind.__name__: kind for kind in (Started, StepLogged, EpochEnded, Finished, Failed, Stopped)}
+
+
+def to_json(event: Event) -> str:
+    """Write an event as one line of JSON.
+
+    Example:
+        >>> to_json(Failed(message="no data"))
+        '{"event": "Failed", "message": "no data"}'
+    """
+    values = {each.name: getattr(event, each.name) for each in fields(event) if "live" not in each.metadata}
+    return json.dumps({"event": type(event).__name__, **values})
+
+
+def from_json(text: str) -> Event:
+    """Read an event that `to_json` wrote.
+
+    Raises:
+        ValueError: If the text is not an event.
+
+    Example:
+        >>> from_json('{"event": "Failed", "message": "no data"}')
+        Failed(message='no data')
+    """
+    try:
+        values = json.loads(text)
+        return _KINDS[values.pop("event")](**{name: _frozen(value) for name, value in values.items()})
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ValueError(f"line {text[:60]!r} is not an event ({error})") from None
+
+
+def _frozen(value):
+    """Turn lists into tuples, which is what events hold."""
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value

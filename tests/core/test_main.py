@@ -1,0 +1,191 @@
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from cnn_core.__main__ import main
+from cnn_core.data import DATASETS
+from cnn_core.training import Failed, checkpoints
+
+ROOT = Path(__file__).parents[2]
+QUICK = [
+    "--network",
+    "conv4k5s2-relu-max2-flatten-10",
+    "--batch-size",
+    "100",
+    "--device",
+    "cpu",
+    "--threads",
+    "1",
+]
+
+
+@pytest.fixture(autouse=True)
+def empty_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("CNN_CACHE_DIR", str(tmp_path / "cache"))
+
+
+@pytest.fixture(autouse=True)
+def threads():
+    import torch
+
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+def test_train_prints_the_epochs_and_the_test_accuracy(capsys):
+    assert main(["train", "--epochs", "2", *QUICK]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "3600 training, 400 validation pictures, cpu"
+    assert [line.split(":")[0] for line in lines[1:3]] == ["epoch 1", "epoch 2"]
+    found = re.fullmatch(r"test accuracy (0\.\d{4}), test loss (\d\.\d{4})", lines[-1])
+    assert float(found.group(1)) > 0.7
+
+
+def test_a_saved_training_goes_on(capsys, tmp_path):
+    folder = str(tmp_path / "kept")
+    assert main(["train", "--epochs", "1", "--save", folder, *QUICK]) == 0
+    assert checkpoints.load(folder).progress["epoch"] == 1
+    assert main(["train", "--epochs", "2", "--resume", folder, *QUICK]) == 0
+    resumed = capsys.readouterr().out.splitlines()[-1]
+    assert main(["train", "--epochs", "2", *QUICK]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == resumed
+
+
+def test_options_count_more_than_the_settings_file(capsys, tmp_path):
+    path = tmp_path / "settings.json"
+    path.write_text(json.dumps({"num_epochs": 500, "validation_fraction": 0.5, "network": "flatten-10"}))
+    assert main(["train", "--settings", str(path), "--epochs", "1"]) == 0
+    assert "2000 training, 2000 validation pictures" in capsys.readouterr().out
+
+
+def test_a_training_that_diverges_has_status_1(capsys):
+    assert main(["train", "--learning-rate", "1e30", *QUICK]) == 1
+    assert "try a smaller learning_rate" in capsys.readouterr().err
+    assert Failed.__name__ not in capsys.readouterr().err
+
+
+def test_summary_prints_the_layer_table_and_its_totals(capsys):
+    assert main(["summary", "--network", "lenet"]) == 0
+    lines = [re.split(r"\s{2,}", line) for line in capsys.readouterr().out.splitlines()]
+    assert lines[1] == ["conv1", "conv6k5p2", "6 x 28 x 28", "156", "117,600", "5 x 5", "1 x 1"]
+    assert ["linear3", "10", "10", "850", "840", "28 x 28", "-"] in lines
+    text = "\n".join("  ".join(line) for line in lines)
+    assert "61,706 (246,824 bytes)" in text
+    assert "416,520 for one picture" in text
+
+
+def test_summary_takes_a_notation_and_a_shape(capsys):
+    assert main(["summary", "--network", "conv6k5-flatten-10", "--input", "3x32x32"]) == 0
+    assert "6 x 28 x 28" in capsys.readouterr().out
+
+
+def test_data_lists_what_is_here(capsys):
+    assert main(["data"]) == 0
+    rows = {line.split()[0]: line.split()[1] for line in capsys.readouterr().out.splitlines()[1:]}
+    assert rows.keys() == DATASETS.keys()
+    assert rows["mnist-5k"] == "yes"
+    assert rows["kmnist"] == "no"
+
+
+def test_data_fetch_says_that_a_data_set_is_here(capsys):
+    assert main(["data", "fetch", "mnist-5k"]) == 0
+    assert capsys.readouterr().out == "mnist-5k is here\n"
+
+
+def test_training_on_a_missing_data_set_tries_to_fetch_it(capsys, monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("CNN_CACHE_DIR", str(tmp_path / "file"))
+    assert main(["train", "--data", "kmnist"]) == 2
+    assert "cannot be written" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train", "--data", "minst"], "cnn_core: unknown data set 'minst': did you mean 'mnist'?"),
+        (["train", "--network", "lenet-moden"], "did you mean 'lenet-modern'?"),
+        (["train", "--network", "conv3k5-relu-flaten-10"], 'cnn_core: layer 3 "flaten"'),
+        (["train", "--learning-rate", "nan"], "learning_rate nan must be a finite number greater than 0"),
+        (["train", "--epochs", "0"], "num_epochs 0 must be between 1 and 1000"),
+        (["train", "--threads", "0"], "threads 0 must be at least 1"),
+        (["train", "--device", "tpu"], "unknown device 'tpu'"),
+        (["train", "--resume", "nowhere"], "folder nowhere has no checkpoint"),
+        (["train", "--settings", "nowhere.json"], "No such file"),
+        (["summary", "--network", "lenett"], "unknown network 'lenett': did you mean 'lenet'?"),
+        (["summary", "--input", "28 by 28"], "input '28 by 28' is not a shape: write it as 1x28x28"),
+        (["summary", "--input", "1x4x4"], "conv2 (conv16k5) gets (6, 2, 2)"),
+        (["data", "fetch", "kmnits"], "unknown data set 'kmnits': did you mean 'kmnist'?"),
+    ],
+)
+def test_a_mistake_is_one_line_and_status_2(capsys, arguments, message):
+    assert main(arguments) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "cnn_core: the following arguments are required: train|summary|data"),
+        (["train", "--epochs", "two"], "cnn_core train: argument --epochs: invalid int value: 'two'"),
+        (["trian"], "cnn_core: argument train|summary|data: invalid choice: 'trian'"),
+    ],
+)
+def test_a_mistyped_command_is_one_line_and_status_2(capsys, arguments, message):
+    with pytest.raises(SystemExit, match="2"):
+        main(arguments)
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+
+
+def test_a_misspelt_key_in_a_settings_file_is_named(capsys, tmp_path):
+    path = tmp_path / "settings.json"
+    path.write_text('{"learning_rat": 0.1}')
+    assert main(["train", "--settings", str(path)]) == 2
+    assert (
+        capsys.readouterr().err == "cnn_core: unknown setting 'learning_rat': did you mean 'learning_rate'?\n"
+    )
+
+
+def test_summary_and_data_import_no_torch():
+    code = (
+        "import sys; from cnn_core.__main__ import main; main(['summary']); main(['data']);"
+        "print({'torch', 'torchvision', 'streamlit', 'plotly'}.isdisjoint(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "True"
+
+
+def test_ctrl_c_ends_cleanly_and_keeps_the_checkpoint(tmp_path):
+    command = [
+        sys.executable,
+        "-m",
+        "cnn_core",
+        "train",
+        "--epochs",
+        "900",
+        "--save",
+        str(tmp_path / "kept"),
+        *QUICK,
+    ]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert "training" in process.stdout.readline()
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in errors
+    steps = int(re.search(r"stopped after (\d+) of 32400 steps", errors).group(1))
+    progress = checkpoints.load(tmp_path / "kept").progress
+    assert progress["epoch"] * 36 + progress["step"] == steps
