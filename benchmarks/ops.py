@@ -1,9 +1,7 @@
-"""Time `ops.conv2d` against the textbook's double loop and against torch, all in one run.
+"""`ops.conv2d` against the textbook's double loop and against torch, in one run: ``python -m benchmarks.ops``.
 
-    python benchmarks/ops.py
-
-Every number is the best of several rounds, and the rounds of the three take turns, so that a busy moment of the
-machine hits all of them. Torch runs with its own choice of threads. Other programs should be idle.
+Every number is the best of several rounds, and torch and `ops` take turns, so that a busy moment of the machine
+hits both. Torch runs with its own choice of threads. Other programs should be idle.
 """
 
 import time

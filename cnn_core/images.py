@@ -4,6 +4,7 @@ A picture is a uint8 array, (H, W) if grey and (H, W, 3) if coloured (red, green
 """
 
 import io
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -77,7 +78,7 @@ def decode(raw: bytes) -> np.ndarray:
         if len(raw) == 0:
             raise ImageRejected("file is empty: choose a picture")
         if len(raw) > MAX_BYTES:
-            sizes = f"{len(raw) / 2**20:.1f} MB exceeds {MAX_BYTES / 2**20:.0f} MB"
+            sizes = f"{math.ceil(10 * len(raw) / 2**20) / 10} MB exceeds {MAX_BYTES / 2**20:.0f} MB"
             raise ImageRejected(f"file size {sizes}: save the picture smaller")
         with Image.open(io.BytesIO(raw), formats=FORMATS) as picture:
             _check_effort(picture, raw)

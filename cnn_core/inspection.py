@@ -27,6 +27,8 @@ def as_input(image: np.ndarray) -> np.ndarray:
     Example:
         >>> as_input(np.array([[0, 255]], dtype=np.uint8)).tolist()
         [[[0.0, 1.0]]]
+        >>> as_input(np.zeros((32, 30, 3), dtype=np.uint8)).shape
+        (3, 32, 30)
     """
     channels = np.atleast_3d(image).transpose(2, 0, 1)  # (C, H, W)
     return channels.astype(np.float32) / 255

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cnn_core import geometry
@@ -22,15 +22,15 @@ def torch_conv_size(input_size, kernel_size, *, stride, padding, dilation):
     return F.conv1d(padded, torch.zeros(1, 1, kernel_size), stride=stride, dilation=dilation).shape[-1]
 
 
-def size_or_none(compute, *args, error=ValueError, **settings):
+def size_or_none(compute, *args, error=ValueError, **options):
     try:
-        return compute(*args, **settings)
+        return compute(*args, **options)
     except error:
         return None
 
 
 @pytest.mark.parametrize(
-    ("args", "settings", "expected"),
+    ("args", "options", "expected"),
     [
         ((28, 5), {"padding": 2}, 28),
         ((28, 5), {}, 24),
@@ -43,27 +43,29 @@ def size_or_none(compute, *args, error=ValueError, **settings):
         ((4, 1), {"stride": 2, "ceil_mode": True}, 2),
     ],
 )
-def test_output_size_of_a_hand_worked_case(args, settings, expected):
-    assert geometry.output_size(*args, **settings) == expected
+def test_output_size_of_a_hand_worked_case(args, options, expected):
+    assert geometry.output_size(*args, **options) == expected
 
 
+@settings(deadline=None)
 @given(sizes, kernels, strides, st.tuples(sides, sides), dilations)
 def test_output_size_is_torchs(input_size, kernel_size, stride, padding, dilation):
-    settings = {"stride": stride, "padding": padding, "dilation": dilation}
-    theirs = size_or_none(torch_conv_size, input_size, kernel_size, error=RuntimeError, **settings)
-    assert size_or_none(geometry.output_size, input_size, kernel_size, **settings) == theirs
+    options = {"stride": stride, "padding": padding, "dilation": dilation}
+    theirs = size_or_none(torch_conv_size, input_size, kernel_size, error=RuntimeError, **options)
+    assert size_or_none(geometry.output_size, input_size, kernel_size, **options) == theirs
 
 
+@settings(deadline=None)
 @given(sizes, kernels, strides, st.data(), dilations)
 def test_ceil_mode_is_torchs(input_size, kernel_size, stride, data, dilation):
     padding = data.draw(st.integers(0, geometry.max_pool_padding(kernel_size)))
-    settings = {"stride": stride, "padding": padding, "dilation": dilation, "ceil_mode": True}
+    options = {"stride": stride, "padding": padding, "dilation": dilation, "ceil_mode": True}
 
     def torch_pool_size():
-        return F.max_pool1d(torch.zeros(1, 1, input_size), kernel_size, **settings).shape[-1]
+        return F.max_pool1d(torch.zeros(1, 1, input_size), kernel_size, **options).shape[-1]
 
     theirs = size_or_none(torch_pool_size, error=RuntimeError)
-    assert size_or_none(geometry.output_size, input_size, kernel_size, **settings) == theirs
+    assert size_or_none(geometry.output_size, input_size, kernel_size, **options) == theirs
 
 
 @pytest.mark.parametrize("dilation", [1, 2, 3])
@@ -76,9 +78,10 @@ def test_max_pool_padding_is_torchs_limit(kernel_size, dilation):
         F.max_pool2d(x, kernel_size, stride=1, padding=limit + 1, dilation=dilation)
 
 
+@settings(deadline=None)
 @given(sizes, kernels, strides, sides, st.integers(0, 4), dilations)
 def test_transposed_output_size_is_torchs(input_size, kernel_size, stride, padding, output_padding, dilation):
-    settings = {
+    options = {
         "stride": stride,
         "padding": padding,
         "output_padding": output_padding,
@@ -87,22 +90,23 @@ def test_transposed_output_size_is_torchs(input_size, kernel_size, stride, paddi
 
     def torch_size():
         x, weight = torch.zeros(1, 1, input_size), torch.zeros(1, 1, kernel_size)
-        return F.conv_transpose1d(x, weight, **settings).shape[-1]
+        return F.conv_transpose1d(x, weight, **options).shape[-1]
 
     theirs = size_or_none(torch_size, error=RuntimeError)
-    ours = size_or_none(geometry.transposed_output_size, input_size, kernel_size, **settings)
+    ours = size_or_none(geometry.transposed_output_size, input_size, kernel_size, **options)
     assert (ours or 0) == (theirs or 0)  # torch also makes outputs of size 0
 
 
+@settings(deadline=None)
 @given(sizes, kernels, strides, sides, dilations)
 def test_a_transposed_convolution_gives_back_the_size_of_what_is_not_left_over(
     input_size, kernel_size, stride, padding, dilation
 ):
     input_size += geometry.effective_kernel_size(kernel_size, dilation)
     axis = Axis(input_size, kernel_size, stride, padding, dilation)
-    settings = {"stride": stride, "padding": padding, "dilation": dilation}
+    options = {"stride": stride, "padding": padding, "dilation": dilation}
     back = geometry.transposed_output_size(
-        axis.output_size, kernel_size, output_padding=axis.left_over, **settings
+        axis.output_size, kernel_size, output_padding=axis.left_over, **options
     )
     assert back == input_size
 
@@ -125,6 +129,7 @@ def test_a_window_that_would_start_in_the_padding_after_is_not_taken():
     assert (axis.left_over, axis.overhang) == (2, 0)
 
 
+@settings(deadline=None)
 @given(sizes, kernels, strides, st.tuples(sides, sides), dilations, st.booleans())
 def test_every_padded_pixel_up_to_the_end_is_covered_or_left_over(
     input_size, kernel_size, stride, padding, dilation, ceil_mode
@@ -147,6 +152,7 @@ def test_an_axis_takes_numpy_integers_and_keeps_plain_ones():
     assert type(axis.output_size) is int
 
 
+@settings(deadline=None)
 @given(kernels, dilations, sizes)
 def test_same_padding_keeps_the_size(kernel_size, dilation, input_size):
     padding = geometry.same_padding(kernel_size, dilation=dilation)
@@ -165,6 +171,7 @@ def test_same_padding_puts_the_odd_pixel_where_torch_does(kernel_size, dilation)
     assert torch.equal(ours, theirs)
 
 
+@settings(deadline=None)
 @given(kernels, dilations, sizes)
 def test_full_padding_takes_every_window_that_touches_the_input(kernel_size, dilation, input_size):
     padding = geometry.full_padding(kernel_size, dilation=dilation)
@@ -178,18 +185,19 @@ def test_presets_are_valid_same_and_full():
     assert paddings == {"valid": (0, 0), "same": (4, 4), "full": (8, 8)}
 
 
+@settings(deadline=None)
 @given(sizes, kernels, strides, dilations)
 def test_tensorflow_same_padding_is_the_least_that_gives_ceil_n_over_s(
     input_size, kernel_size, stride, dilation
 ):
-    settings = {"stride": stride, "dilation": dilation}
-    before, after = geometry.tensorflow_same_padding(input_size, kernel_size, **settings)
+    options = {"stride": stride, "dilation": dilation}
+    before, after = geometry.tensorflow_same_padding(input_size, kernel_size, **options)
     wanted = -(-input_size // stride)
-    assert geometry.output_size(input_size, kernel_size, padding=(before, after), **settings) == wanted
+    assert geometry.output_size(input_size, kernel_size, padding=(before, after), **options) == wanted
     assert after - before in (0, 1)
     if after:
         less = size_or_none(
-            geometry.output_size, input_size, kernel_size, padding=(before, after - 1), **settings
+            geometry.output_size, input_size, kernel_size, padding=(before, after - 1), **options
         )
         assert less != wanted
 
@@ -199,6 +207,7 @@ def test_tensorflow_same_padding_differs_from_torchs_with_a_stride():
     assert geometry.same_padding(7) == (3, 3)
 
 
+@settings(deadline=None)
 @given(sizes, kernels, strides, st.integers(0, 8))
 def test_the_books_formula_with_total_padding_gives_the_same_size(input_size, kernel_size, stride, total):
     input_size += kernel_size
@@ -208,6 +217,7 @@ def test_the_books_formula_with_total_padding_gives_the_same_size(input_size, ke
     assert ours == (input_size - kernel_size + total + stride) // stride
 
 
+@settings(deadline=None)
 @given(sizes, st.tuples(sides, sides), dilations)
 def test_max_kernel_size_fits_and_one_more_does_not(input_size, padding, dilation):
     limit = geometry.max_kernel_size(input_size, padding=padding, dilation=dilation)
@@ -216,6 +226,7 @@ def test_max_kernel_size_fits_and_one_more_does_not(input_size, padding, dilatio
         geometry.output_size(input_size, limit + 1, padding=padding, dilation=dilation)
 
 
+@settings(deadline=None)
 @given(sizes, st.integers(2, 9), sides)
 def test_max_dilation_fits_and_one_more_does_not(input_size, kernel_size, padding):
     input_size += kernel_size
@@ -225,6 +236,7 @@ def test_max_dilation_fits_and_one_more_does_not(input_size, kernel_size, paddin
         geometry.output_size(input_size, kernel_size, padding=padding, dilation=limit + 1)
 
 
+@settings(deadline=None)
 @given(sizes, kernels, sides)
 def test_max_stride_is_the_first_that_leaves_one_window(input_size, kernel_size, padding):
     input_size += kernel_size
@@ -250,6 +262,7 @@ layers = st.fixed_dictionaries(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(layers, max_size=3), st.data())
 def test_receptive_field_bounds_the_gradient_of_one_output(stack, data):
     field = ReceptiveField()
@@ -258,8 +271,8 @@ def test_receptive_field_bounds_the_gradient_of_one_output(stack, data):
     x = torch.zeros(1, 1, field.size + 12, requires_grad=True)
     y = x
     for layer in stack:
-        settings = {name: value for name, value in layer.items() if name != "kernel_size"}
-        y = F.conv1d(y, torch.ones(1, 1, layer["kernel_size"]), **settings)
+        options = {name: value for name, value in layer.items() if name != "kernel_size"}
+        y = F.conv1d(y, torch.ones(1, 1, layer["kernel_size"]), **options)
     index = data.draw(st.integers(0, y.shape[-1] - 1))
     y[0, 0, index].backward()
     touched = torch.nonzero(x.grad[0, 0]).flatten().tolist()

@@ -199,7 +199,7 @@ def test_the_largest_screen_is_read_in_full():
     ("raw", "message"),
     [
         (b"", "file is empty: choose a picture"),
-        (bytes(5 * 2**20 + 1), "file size 5.0 MB exceeds 5 MB: save the picture smaller"),
+        (bytes(5 * 2**20 + 1), "file size 5.1 MB exceeds 5 MB: save the picture smaller"),
         (png(9400, 9400, 8, 0, []), "picture size 9400 x 9400 exceeds 8.4 million pixels: scale"),
         (png(2**31 - 1, 2**31 - 1, 8, 0, []), "picture exceeds 8.4 million pixels: scale it down"),
         (encode(Image.new("1", (3000, 2900)), "GIF"), "picture size 3000 x 2900 exceeds 8.4 million"),
