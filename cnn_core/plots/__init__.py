@@ -1,0 +1,1 @@
+"""Arrays and records in, Plotly figures out. Nothing is computed here, nothing is remembered."""

@@ -1,0 +1,45 @@
+"""Every page, as a browser meets it."""
+
+import pytest
+
+from tests.browser.conftest import Visitor
+
+PATHS = ["", "filters", "padding-stride", "channels", "pooling", "lenet-trainer"]
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_each_page_loads_without_exception_and_without_a_console_error(visit, path):
+    visitor = visit(path)
+    assert visitor.page.get_by_role("heading", level=1).is_visible()
+    assert visitor.exceptions() == []
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_each_page_fits_a_phone(visit, path):
+    visitor = visit(path, viewport={"width": 390, "height": 844}, color_scheme="dark")
+    assert visitor.exceptions() == []
+    main = visitor.page.locator('[data-testid="stMain"]')
+    assert main.evaluate("main => main.scrollWidth - main.clientWidth") <= 4
+
+
+def test_a_deep_link_works_on_a_server_that_nobody_has_visited(visit, fresh_server):
+    visitor = visit("padding-stride?ps-h-input=28&ps-h-kernel=5", url=fresh_server.url)
+    assert visitor.exceptions() == []
+    assert "28 x 28 in, kernel 5" in visitor.page.inner_text('[data-testid="stMain"]')
+
+
+def test_the_navigation_lists_the_pages_in_teaching_order(visit):
+    links = visit("").page.locator('[data-testid="stSidebarNavLink"]').all_inner_texts()
+    titles = [link.split("\n")[-1] for link in links]
+    assert titles == ["Home", "Filters", "Padding & stride", "Channels", "Pooling", "LeNet trainer"]
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_no_request_leaves_the_machine(browser, server, path):
+    asked = []
+    visitor = Visitor(browser, server.url)
+    visitor.page.on("request", lambda request: asked.append(request.url))
+    visitor.open(path)
+    visitor.page.close()
+    own = (server.url, server.url.replace("http", "ws"), "data:", "blob:")
+    assert [url for url in asked if not url.startswith(own)] == []
