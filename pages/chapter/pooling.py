@@ -1,0 +1,479 @@
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+import streamlit as st
+
+from cnn_core import images, ops, shifts
+from cnn_core.geometry import Axis, max_pool_padding
+from cnn_core.kernels import KERNELS
+from cnn_core.plots.pooling import before_after, pooled_windows
+from cnn_core.plots.shifts import Stage, change_curves, stages
+from cnn_core.pooling import GRIDS, Pooled, parse_grid, pool, stack_channels
+from ui import controls, page, pooling_text
+
+MAX_INPUT, MAX_CHANNELS, MAX_WINDOW, MAX_STRIDE = 6, 3, 13, 8
+GRID, PICTURE, SHIFT = "small grid", "picture", "shift test"
+MODES = ["max", "average", "min"]
+FLOOR, CEIL = "floor", "ceil"
+TYPED = "own"
+PICTURES = [name for name, picture in images.IMAGES.items() if picture.highest == 255]
+CROP, NUM_SHIFTS = 96, 9
+EDGES = KERNELS["book-columns"].values
+RECTIFIED, PLAIN, NONE = "edges after ReLU", "edges", "the picture"
+IN_PLACE, MOVED = "in place", "moved along"
+BEFORE = "before pooling"
+
+load_picture = st.cache_data(images.load, max_entries=len(PICTURES), show_spinner=False)
+
+
+def choose_mode() -> str:
+    return controls.choice("Pooling", MODES, key="p-mode")
+
+
+def choose_picture() -> str:
+    return controls.choice("Picture", PICTURES, key="p-picture")
+
+
+def choose_layer(shape: tuple[int, int] | None = None, *, pads: bool = True) -> tuple[Axis, Axis]:
+    """Choose the layer along both axes; where the input has no shape yet, its size as well."""
+    alike = controls.switch("Height and width alike", key="p-alike", default=True)
+    ceil_mode = pads and choose_rounding() == CEIL
+    input_height, input_width = shape or (None, None)
+    if alike:
+        largest = min(shape) if shape else None
+        height = choose_axis("p-h-", input_height, largest=largest, pads=pads)
+        width = replace(height, input_size=input_width or height.input_size)
+        # When the two are told apart, the width starts where the height stands.
+        controls.set_values(values_of("p-w-", width))
+    else:
+        first, second = st.columns(2)
+        with first:
+            st.markdown("**Height** (rows)")
+            height = choose_axis("p-h-", input_height, pads=pads)
+        with second:
+            st.markdown("**Width** (columns)")
+            width = choose_axis("p-w-", input_width, pads=pads)
+    return replace(height, ceil_mode=ceil_mode), replace(width, ceil_mode=ceil_mode)
+
+
+def choose_rounding() -> str:
+    return controls.choice(
+        "Rounding",
+        [FLOOR, CEIL],
+        key="p-rounding",
+        help="With ceil, one last window may hang over the end. PyTorch calls it ceil_mode=True.",
+    )
+
+
+def choose_axis(prefix: str, input_size: int | None, *, largest: int | None = None, pads: bool) -> Axis:
+    if input_size is None:
+        input_size = controls.integer("Input size", key=f"{prefix}input", default=4, low=2, high=MAX_INPUT)
+    largest = min(MAX_WINDOW, largest or input_size)
+    window = controls.integer("Window size", key=f"{prefix}window", default=2, low=1, high=largest)
+    padding = 0
+    if pads:
+        padding = controls.integer(
+            "Padding",
+            key=f"{prefix}padding",
+            default=0,
+            low=0,
+            high=max_pool_padding(window),
+            help="On each side. At most half of the window, as in PyTorch.",
+        )
+    stride = controls.integer("Stride", key=f"{prefix}stride", default=2, low=1, high=MAX_STRIDE)
+    return Axis(input_size, window, stride, padding)
+
+
+def values_of(prefix: str, axis: Axis) -> dict[str, int]:
+    return {
+        f"{prefix}input": min(axis.input_size, MAX_INPUT),
+        f"{prefix}window": axis.kernel_size,
+        f"{prefix}padding": axis.padding[0],
+        f"{prefix}stride": axis.stride,
+    }
+
+
+# The small grid
+
+
+def show_grid() -> None:
+    left, right = st.columns([2, 3], gap="large")
+    with left:
+        mode = choose_mode()
+        chosen = choose_grid()
+    if chosen is None:
+        right.info("The drawing will be here as soon as the numbers can be read.")
+        page.try_this(GRID_SETTINGS, prefix="p-")
+        return
+    x, height, width = chosen
+    pooled = pool(x, height, width, mode=mode)
+    with right:
+        at = choose_output(pooled)
+        draw_grid(pooled, at)
+    page.try_this(GRID_SETTINGS, prefix="p-")
+    explain_grid(pooled, at)
+    page.in_code(**pooling_text.grid_code(x, pooled))
+
+
+def choose_grid() -> tuple[np.ndarray, Axis, Axis] | None:
+    """Choose the numbers and the layer; None where typed numbers cannot be read."""
+    name = controls.choice("Numbers", [*GRIDS, TYPED], key="p-numbers")
+    typed = None
+    if name == TYPED:
+        text = controls.text(
+            "Your grid",
+            key="p-typed",
+            default="3 1 2 4; 5 6 8 7; 9 2 1 0; 3 4 6 5",
+            max_chars=300,
+            help="Spaces between numbers, semicolons between rows.",
+        )
+        with page.errors_in_place():
+            typed = parse_grid(text)
+        if typed is None:
+            return None
+    height, width = choose_layer(None if typed is None else typed.shape)
+    num_channels = controls.integer("Channels in", key="p-channels", default=1, low=1, high=MAX_CHANNELS)
+    grid = GRIDS[name](height.input_size, width.input_size) if typed is None else typed
+    return stack_channels(grid, num_channels), height, width
+
+
+def choose_output(pooled: Pooled) -> tuple[int, int]:
+    _, rows, columns = pooled.output.shape
+    first, second = st.columns(2)
+    with first:
+        row = controls.integer("Output row", key="p-row", default=0, low=0, high=rows - 1)
+    with second:
+        column = controls.integer("Output column", key="p-column", default=0, low=0, high=columns - 1)
+    return row, column
+
+
+def draw_grid(pooled: Pooled, at: tuple[int, int]) -> None:
+    words = f"{pooling_text.layer(pooled.height, pooled.width)} {pooling_text.output(pooled, at)}"
+    page.figure(pooled_windows(pooled, at=at, palette=page.palette()), key="p-windows", alt=words)
+    page.reading(words)
+    st.caption(pooling_text.legend(pooled))
+
+
+GRID_SETTINGS = [
+    page.Setting(
+        "The book's first",
+        "Window 2, stride 1. Which inputs never win? Take the average: which four numbers come out?",
+        {"p-numbers": "counting", "p-h-input": 3, "p-h-stride": 1},
+    ),
+    page.Setting(
+        "Two channels",
+        "X and X + 1 come out as two channels. What would a convolution do with them?",
+        {"p-numbers": "counting", "p-channels": 2, "p-h-window": 3, "p-h-padding": 1},
+    ),
+    page.Setting(
+        "Oblong",
+        "Window 2 x 3, stride 2 x 3, padding 0 and 1. Why is the output still square?",
+        {
+            "p-numbers": "counting",
+            "p-alike": False,
+            "p-h-window": 2,
+            "p-h-stride": 2,
+            "p-w-window": 3,
+            "p-w-stride": 3,
+            "p-w-padding": 1,
+        },
+    ),
+    page.Setting(
+        "Hanging over",
+        "The last window finds 4 numbers instead of 9. Choose floor: which numbers are never seen?",
+        {"p-h-input": 6, "p-h-window": 3, "p-rounding": CEIL, "p-row": 2, "p-column": 2},
+    ),
+]
+
+
+def explain_grid(pooled: Pooled, at: tuple[int, int]) -> None:
+    page.explanation()
+    st.latex(pooling_text.latex_output(pooled, at))
+    st.markdown(
+        "Each window becomes one number. Nothing is multiplied by a weight, so nothing is learned: pooling has "
+        "**0 parameters**, whatever its window."
+    )
+    show_sizes(pooled.height, pooled.width)
+    channels = pooling_text.count(len(pooled.output), "channel")
+    st.markdown(
+        f"- **Padding** {pooling_text.PADDING[pooled.mode]} It may be at most half of the window: then no window "
+        "sees padding alone.\n"
+        "- **Floor** leaves out the last rows and columns if they do not fill a window. **Ceil** takes one more "
+        "window for them. Where it hangs over there is nothing, not even a zero.\n"
+        f"- **Channels** are pooled one by one: {channels} in, {channels} out. A convolution adds up what it makes "
+        "of its input channels.\n"
+        "- **Stride** is the window size if you do not say otherwise, in PyTorch and here in the code. Then windows do "
+        "not overlap."
+    )
+
+
+def show_sizes(height: Axis, width: Axis) -> None:
+    axes = {"output size": height} if height == width else {"output height": height, "output width": width}
+    for name, axis in axes.items():
+        st.latex(pooling_text.latex_size(axis, name))
+        if pooling_text.drops_a_window(axis):
+            st.markdown(
+                "The last of these windows would start in the padding behind the numbers. PyTorch drops it: "
+                f"**{axis.output_size}**."
+            )
+
+
+# A picture
+
+
+def show_picture() -> None:
+    left, right = st.columns([2, 3], gap="large")
+    with left:
+        mode = choose_mode()
+        name = choose_picture()
+        picture = load_picture(name)
+        apart = picture.ndim == 3 and controls.switch("Channels apart", key="p-apart")
+        to_scale = controls.switch(
+            "One scale",
+            key="p-scale",
+            help="Draw all pixels in one size, so that a smaller picture looks smaller.",
+        )
+        height, width = choose_layer(picture.shape[:2])
+    x = np.moveaxis(np.atleast_3d(picture), 2, 0)  # (C, H, W)
+    pooled = pool(x, height, width, mode=mode)
+    with right:
+        draw_picture(name, x, pooled, apart=apart, to_scale=to_scale)
+    page.try_this(PICTURE_SETTINGS, prefix="p-")
+    explain_picture(pooled)
+    page.in_code(**pooling_text.picture_code(name, pooled))
+
+
+def draw_picture(name: str, x: np.ndarray, pooled: Pooled, *, apart: bool, to_scale: bool) -> None:
+    figure = before_after(
+        pairs(x, pooled.output, apart=apart),
+        to_scale=to_scale,
+        size=200 if apart else 260,
+        palette=page.palette(),
+    )
+    words = pooling_text.layer(pooled.height, pooled.width)
+    picture = images.IMAGES[name]
+    alt = f"{picture.title}, before and after {pooled.mode} pooling. {words}"
+    page.figure(figure, key="p-pictures", alt=alt)
+    page.reading(words)
+    st.caption(f"{picture.title}. Picture: {picture.credit}, {picture.licence}.")
+
+
+def pairs(x: np.ndarray, output: np.ndarray, *, apart: bool) -> Mapping[str, tuple[np.ndarray, np.ndarray]]:
+    """Name what is drawn before and after: each channel, or the picture as a whole."""
+    if apart:
+        return dict(zip(("red", "green", "blue"), zip(x, output, strict=True), strict=True))
+    if len(x) == 1:
+        return {"picture": (x[0], output[0])}
+    return {"picture": (np.moveaxis(x, 0, 2), np.moveaxis(output, 0, 2))}
+
+
+PICTURE_SETTINGS = [
+    page.Setting(
+        "Bright wins",
+        "Max pooling, window 4. What becomes of the thin dark legs of the tripod? Then choose min.",
+        {"p-view": PICTURE, "p-h-window": 4, "p-h-stride": 4},
+    ),
+    page.Setting(
+        "Smooth",
+        "The average keeps light and dark in balance. Which details does it lose?",
+        {"p-view": PICTURE, "p-mode": "average", "p-h-window": 4, "p-h-stride": 4},
+    ),
+    page.Setting(
+        "Colours apart",
+        "Red, green and blue are pooled one by one. Can a colour come out that no pixel had?",
+        {"p-view": PICTURE, "p-picture": "coffee", "p-apart": True, "p-h-window": 6, "p-h-stride": 6},
+    ),
+    page.Setting(
+        "No smaller",
+        "Stride 1 keeps almost all pixels. What does the window do, and what does the stride do?",
+        {"p-view": PICTURE, "p-h-window": 7, "p-h-stride": 1},
+    ),
+]
+
+
+def explain_picture(pooled: Pooled) -> None:
+    page.explanation()
+    channels, rows, columns = pooled.output.shape
+    height, width = pooled.height, pooled.width
+    before, after = height.input_size * width.input_size, rows * columns
+    st.latex(
+        rf"\frac{{\text{{pixels after}}}}{{\text{{pixels before}}}} = \frac{{{rows} \cdot {columns}}}"
+        rf"{{{height.input_size} \cdot {width.input_size}}} = \frac{{{after}}}{{{before}}} "
+        rf"\approx {100 * after / before:.1f}\,\%"
+    )
+    st.markdown(
+        "So much is left of each channel. The layers that follow have less to compute. Each of their windows "
+        "sees a larger part of the picture."
+    )
+    channels = pooling_text.count(channels, "channel")
+    st.markdown(
+        "- **Max** keeps the brightest pixel of a window. Bright spots grow, thin dark lines vanish.\n"
+        "- **Min** keeps the darkest. It is max pooling of the negative: $\\min(x) = -\\max(-x)$.\n"
+        "- **Average** blurs. It is a convolution of each channel with a kernel whose cells are all "
+        f"$\\frac{{1}}{{{height.kernel_size * width.kernel_size}}}$.\n"
+        f"- **Channels** stay apart: {channels} in, {channels} out. In a colour picture, the largest red and "
+        "the largest blue of a window may come from different pixels."
+    )
+
+
+# The shift test
+
+
+def show_shift() -> None:
+    left, right = st.columns([2, 3], gap="large")
+    with left:
+        mode = choose_mode()
+        name = choose_picture()
+        map_name = controls.choice("Feature map", [RECTIFIED, PLAIN, NONE], key="p-map")
+        crops, maps = feature_maps(name, map_name)
+        height, width = choose_layer(maps.shape[2:], pads=False)
+        moved = choose_comparison() == MOVED
+        shift = controls.integer("Shift", key="p-shift", default=1, low=0, high=NUM_SHIFTS - 1)
+    pooled = {each: pool_maps(maps, height, width, each) for each in MODES}
+    stride = width.stride if moved else None
+    changes = {BEFORE: shifts.changes(maps, effective_stride=1 if moved else None)}
+    for each in dict.fromkeys(("max", "average", mode)):
+        changes[after(each)] = shifts.changes(pooled[each], effective_stride=stride)
+    with right:
+        draw_changes(changes, mode, shift)
+        st.markdown(pooling_text.verdict(changes[BEFORE], changes[after(mode)], mode, moved=moved))
+        grey = map_name == NONE
+        columns = {"picture": stage(crops, shift, 1 if moved else None, grey=True)}
+        if not grey:
+            columns[map_name] = stage(maps, shift, 1 if moved else None)
+        columns[f"{mode} pooled"] = stage(pooled[mode], shift, stride, grey=grey)
+        draw_stages(columns, shift)
+    page.try_this(SHIFT_SETTINGS, prefix="p-")
+    explain_shift(width, moved=moved)
+    page.in_code(
+        **pooling_text.shift_code(
+            name,
+            height,
+            width,
+            mode,
+            kernel=None if grey else EDGES,
+            relu=map_name == RECTIFIED,
+            moves=[shifts.nearest_move(each, width.stride) for each in range(NUM_SHIFTS)] if moved else None,
+            crop=CROP,
+        )
+    )
+
+
+def choose_comparison() -> str:
+    return controls.choice(
+        "Compare outputs",
+        [IN_PLACE, MOVED],
+        key="p-compare",
+        help="In place: position by position. Moved along: after moving the first output with the picture, "
+        "by the nearest whole number of outputs.",
+    )
+
+
+def after(mode: str) -> str:
+    return f"after {mode} pooling"
+
+
+def feature_maps(name: str, map_name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Make the shifted crops of a picture and their feature maps, both (num_shifts, 1, H, W)."""
+    grey = images.to_grey(load_picture(name))
+    crops = shifts.shifted_crops(grey, CROP, num_shifts=NUM_SHIFTS).astype(np.float32)
+    if map_name == NONE:
+        return crops, crops
+    maps = ops.conv2d(crops, EDGES[None, None].astype(np.float32))
+    return crops, np.maximum(maps, 0) if map_name == RECTIFIED else maps
+
+
+def pool_maps(maps: np.ndarray, height: Axis, width: Axis, mode: str) -> np.ndarray:
+    window, stride = (height.kernel_size, width.kernel_size), (height.stride, width.stride)
+    return ops.pool2d(maps, window, stride=stride, mode=mode)
+
+
+def stage(outputs: np.ndarray, shift: int, stride: int | None, *, grey: bool = False) -> Stage:
+    difference = shifts.difference(outputs, shift, effective_stride=stride)
+    return Stage(outputs[0, 0], outputs[shift, 0], difference[0], grey=grey)
+
+
+def draw_changes(changes: Mapping[str, np.ndarray], mode: str, shift: int) -> None:
+    words = pooling_text.shift(changes, shift)
+    figure = change_curves(changes, before=BEFORE, chosen=after(mode), shift=shift, palette=page.palette())
+    page.figure(
+        figure, key="p-changes", alt=f"The change over shifts of 0 to {NUM_SHIFTS - 1} pixels. {words}"
+    )
+    page.reading(words)
+
+
+def draw_stages(columns: Mapping[str, Stage], shift: int) -> None:
+    page.figure(
+        stages(columns, shift=shift, palette=page.palette()),
+        key="p-stages",
+        alt=f"{', '.join(columns)}: as it is, shifted by {shift}, and the difference.",
+    )
+    st.caption(
+        "Blue is negative, orange positive. The crop moves over a larger picture, so real pixels come in "
+        "from the left. There is no padding here: every window sees real pixels."
+    )
+
+
+SHIFT_SETTINGS = [
+    page.Setting(
+        "One pixel",
+        "How much of the feature map's change is left after pooling? And with a shift of 8?",
+        {"p-view": SHIFT, "p-shift": 1},
+    ),
+    page.Setting(
+        "A larger window",
+        "Window 6 keeps the change low for longer. Now set the stride to 6: does that matter?",
+        {"p-view": SHIFT, "p-h-window": 6, "p-h-stride": 1},
+    ),
+    page.Setting(
+        "Moved along",
+        "Stride 4. At which shifts is the change 0 after pooling? And with stride 3?",
+        {"p-view": SHIFT, "p-compare": MOVED, "p-h-window": 4, "p-h-stride": 4},
+    ),
+    page.Setting(
+        "Smooth already",
+        "In the picture itself, neighbours are alike. Does pooling still help? Look at 8 pixels too.",
+        {"p-view": SHIFT, "p-map": NONE, "p-h-window": 4, "p-h-stride": 4},
+    ),
+]
+
+
+def explain_shift(width: Axis, *, moved: bool) -> None:
+    page.explanation()
+    st.latex(
+        r"\text{change}(s) = \frac{\operatorname{mean} |y_s(i) - y_0(i)|}{\operatorname{mean} |y_0(i) - y_0(j)|}"
+    )
+    along = " Above, $y_0$ is moved along with the picture first." if moved else ""
+    st.markdown(
+        f"$y_s$ is the output for the picture shifted by $s$ pixels.{along} Above: the mean over all positions $i$. "
+        "Below: the mean over all pairs of positions $i$ and $j$, which is what a shuffle would change. So **0** means "
+        "the same output, and **1** means as different as if its numbers had been shuffled."
+    )
+    st.markdown(
+        "- **A convolution is equivariant.** Shift the picture, and the feature map shifts with it, exactly. It does "
+        f"not stay as it is. Compare *{MOVED}*, and its line is 0.\n"
+        "- **Pooling is a little invariant.** When the picture moves by a pixel, the largest number often stays in "
+        f"its window. So the change grows more slowly, until the shift comes near the window size, here "
+        f"{width.kernel_size}.\n"
+        "- **The window does that, not the stride.** With another stride the line hardly moves. The stride makes the "
+        "output smaller.\n"
+        f"- **The stride costs something.** {pooling_text.stride_cost(width.stride)}\n"
+        "- **Average pooling does it too.** It is no privilege of max pooling. Compare the lines.\n"
+        "- **The usual words say too much.** Texts call these networks *translation invariant*. Convolution is "
+        "equivariant. Pooling is invariant to small shifts, and only roughly."
+    )
+
+
+def main() -> None:
+    page.header(
+        "Pooling",
+        "What is left when each window gives a single number, and what does a shift of the picture change then?",
+        ideas=["max, average, min", "channel by channel", "no parameters", "shifts: equivariant, invariant"],
+    )
+    controls.reserve({"p-apart": False})
+    views = {GRID: show_grid, PICTURE: show_picture, SHIFT: show_shift}
+    views[controls.choice("Look at", list(views), key="p-view")]()
+
+
+main()
