@@ -1,0 +1,249 @@
+import streamlit as st
+
+from cnn_core import data, runs
+from cnn_core.network import PRESETS
+from cnn_core.network import format as format_network
+from cnn_core.summary import summarize
+from cnn_core.training import OPTIMIZERS, Settings
+from cnn_core.training.settings import MAX_SEED
+from ui import controls, data_panel, machine, page, results, training, training_text, visitor
+
+USUAL = Settings()
+MAX_EPOCHS = 60
+OPTIMIZER_TITLES = {"sgd": "SGD with momentum", "adam": "Adam"}
+
+
+def choose_settings() -> Settings | None:
+    """Read the controls. None, with a message in place, if they cannot be trained."""
+    name = controls.choice(
+        "Data set",
+        tuple(data.DATASETS),
+        key="t-data",
+        default=USUAL.data,
+        format=lambda name: data.find_spec(name).title,
+        as_list=True,
+    )
+    data_panel.show(name)
+    network = controls.choice(
+        "Network",
+        tuple(PRESETS),
+        key="t-network",
+        default=USUAL.network,
+        format=lambda name: PRESETS[name].title,
+        as_list=True,
+    )
+    st.caption(PRESETS[network].sentence)
+    optimizer = controls.choice(
+        "Optimizer", OPTIMIZERS, key="t-optimizer", default=USUAL.optimizer, format=OPTIMIZER_TITLES.get
+    )
+    numbers = choose_numbers(name, with_momentum=optimizer == "sgd")
+    with page.errors_in_place():
+        return Settings(data=name, network=network, optimizer=optimizer, **numbers)
+    return None
+
+
+def choose_numbers(name: str, *, with_momentum: bool) -> dict[str, float]:
+    left, right = st.columns(2)
+    with left:
+        rate = controls.number(
+            "Learning rate",
+            key="t-rate",
+            default=USUAL.learning_rate,
+            low=0.00001,
+            high=10.0,
+            step=0.001,
+            format="%g",
+        )
+        num_train = Settings(data=name).num_train
+        batch_size = controls.integer(
+            "Batch size", key="t-batch", default=USUAL.batch_size, low=1, high=num_train
+        )
+    with right:
+        epochs = controls.integer("Epochs", key="t-epochs", default=USUAL.num_epochs, low=1, high=MAX_EPOCHS)
+        seed = controls.integer("Seed", key="t-seed", default=USUAL.seed, low=0, high=MAX_SEED)
+    momentum = 0.0
+    if with_momentum:
+        momentum = controls.number(
+            "Momentum", key="t-momentum", default=0.9, low=0.0, high=0.99, step=0.1, format="%g"
+        )
+    return {
+        "learning_rate": rate,
+        "batch_size": batch_size,
+        "num_epochs": epochs,
+        "seed": seed,
+        "momentum": momentum,
+    }
+
+
+def choose_device() -> str | None:
+    """Show where the training will run, or offer a choice, as soon as the worker knows it."""
+    known = runs.machine()
+    if known is None:
+        st.fragment(wait_for_machine, run_every=1.0)()
+        return None
+    if len(known.devices) > 1:
+        return controls.choice("Device", known.devices, key="t-device", format=machine.DEVICE_TITLES.get)
+    st.caption(f"Trains on this machine's {machine.DEVICE_TITLES[known.devices[0]]}.")
+    return None
+
+
+def wait_for_machine() -> None:
+    st.caption("PyTorch is being loaded beside the app. That takes some seconds, once.")
+    if runs.machine():
+        st.rerun()
+
+
+def start_and_stop(settings: Settings | None, run: runs.Run | None, device: str | None) -> None:
+    """Draw the two buttons, and do what they say."""
+    is_own = run is not None and run.belongs_to(visitor.owner())
+    is_active = run is not None and not run.is_over
+    obstacle = ""
+    if settings is None:
+        obstacle = "These settings cannot be trained; the message above says why."
+    elif settings.data not in data.available():
+        obstacle = "The data set is not here yet."
+    elif is_active and is_own:
+        obstacle = "Your training is under way. Stop it, or wait for its end, to start another."
+    row = st.container(horizontal=True)
+    started = row.button(
+        "Start", key="t-start", type="primary", icon=":material/play_arrow:", disabled=bool(obstacle)
+    )
+    stopped = row.button(
+        "Stop",
+        key="t-stop",
+        icon=":material/stop:",
+        disabled=not (is_active and is_own),
+        help="What the network has learned by then is kept.",
+    )
+    if obstacle:
+        st.caption(obstacle)
+    elif is_active:
+        st.caption("Somebody else started the training beside; you may start one of your own.")
+    if stopped:
+        runs.control(run.id, "stop")
+    if started:
+        try:
+            visitor.follow(runs.submit(settings, owner=visitor.owner(), device=device))
+        except runs.RunRefused as error:
+            st.error(str(error), icon=":material/error:")
+        else:
+            st.rerun()
+
+
+def find_run() -> runs.Run | None:
+    try:
+        return visitor.followed_run()
+    except runs.UnknownRun:
+        st.warning(
+            "The training that this address names is not on this machine. It may be too old and have been "
+            "removed, or the address may be incomplete. You can start a new one.",
+            icon=":material/link_off:",
+        )
+        return None
+
+
+def settings_to_try() -> list[page.Setting]:
+    published = {"t-network": "lenet", "t-optimizer": "sgd", "t-rate": 0.1, "t-momentum": 0.0}
+    to_try = [
+        page.Setting(
+            "Published LeNet",
+            "Sigmoids, average pooling and SGD, on digits. Why does the loss stay on its dashed line?",
+            published | {"t-epochs": 10},
+        ),
+        page.Setting(
+            "With ReLU",
+            "The same recipe for LeNet with ReLU and max pooling. When does it leave the dashed line?",
+            published | {"t-network": "lenet-modern", "t-epochs": 10},
+        ),
+        page.Setting(
+            "With Adam",
+            "The published network again, with another optimizer. Where does the plateau end?",
+            {"t-network": "lenet", "t-epochs": 10},
+        ),
+    ]
+    if "fashion-mnist" in data.available():
+        to_try.append(
+            page.Setting(
+                "On clothes",
+                "The published recipe on Fashion-MNIST: fifteen times as many pictures. When does the loss fall?",
+                published | {"t-data": "fashion-mnist", "t-batch": 128, "t-epochs": 5},
+            )
+        )
+    else:
+        to_try.append(
+            page.Setting(
+                "No convolution",
+                "More parameters, and each sees the whole picture. Does that make it better?",
+                {"t-network": "mlp", "t-epochs": 10},
+            )
+        )
+    return to_try
+
+
+def layer_table(settings: Settings) -> None:
+    st.subheader("The network, layer by layer", anchor=False)
+    rows = summarize(settings.layers, settings.spec.input_shape)
+    num_params, mult_adds = sum(row.num_params for row in rows), sum(row.mult_adds for row in rows)
+    lines = [
+        f"| {row.name} | {training.format_shape(row.output_shape)} | {row.num_params:,} | {row.mult_adds:,} |"
+        for row in rows
+    ]
+    head = "| Layer | Output shape | Parameters | Mult-adds |\n|---|---|---:|---:|\n"
+    left, right = st.columns([3, 2], gap="large")
+    left.markdown(head + "\n".join(lines) + f"\n| **Total** | | **{num_params:,}** | **{mult_adds:,}** |")
+    largest = max(rows, key=lambda row: row.num_params)
+    busiest = max(rows, key=lambda row: row.mult_adds)
+    right.markdown(
+        f"A picture comes in as {training.format_shape(settings.spec.input_shape)}: "
+        "channels x height x width. Mult-adds are the multiplications for one picture.\n\n"
+        f"**{largest.name}** holds the most parameters: {largest.num_params:,} of {num_params:,}, "
+        f"or {largest.num_params / num_params:.0%}.\n\n"
+        f"**{busiest.name}** does the most work: {busiest.mult_adds:,} of {mult_adds:,} mult-adds, "
+        f"or {busiest.mult_adds / mult_adds:.0%}.\n\n"
+        f"The same network in one line, as a terminal takes it: `{format_network(settings.layers)}`"
+    )
+
+
+def show() -> None:
+    runs.warm_up()
+    page.header(
+        "LeNet trainer",
+        "What does a network learn from pictures, and how fast?",
+        ideas=[
+            "loss and accuracy",
+            "training, validation, test",
+            "feature maps",
+            "learned kernels",
+            "plateau",
+        ],
+    )
+    run = find_run()
+    left, right = st.columns([2, 3], gap="large")
+    with left:
+        settings = choose_settings()
+        device = choose_device()
+        start_and_stop(settings, run, device)
+    with right:
+        training.panel(run, settings)
+    shown = settings or USUAL
+    reading(shown, run)
+    page.try_this(settings_to_try(), prefix="t-")
+    if run:
+        results.sections(run)
+    layer_table(shown)
+    training_text.explain(shown)
+    training_text.code(shown)
+
+
+def reading(settings: Settings, run: runs.Run | None) -> None:
+    """Say what Start would do."""
+    page.reading(
+        f"Start trains on {settings.num_train:,} pictures in {settings.num_steps:,} steps "
+        f"({settings.steps_per_epoch:,} in each epoch) and keeps {settings.num_validation:,} for validation."
+    )
+    is_active = run is not None and not run.is_over  # then the panel says it
+    if training.stands_still(settings) and not is_active:
+        st.info(training.plateau_warning(settings), icon=":material/hourglass:")
+
+
+show()

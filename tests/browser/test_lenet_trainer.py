@@ -1,0 +1,48 @@
+import re
+
+ACCURACY = '[data-testid="stMetric"]:has-text("Test accuracy") [data-testid="stMetricValue"]'
+CURVES = '[data-testid="stVegaLiteChart"] svg'
+
+
+def test_the_defaults_train_to_the_end_while_the_visitor_looks_at_other_pages(visit):
+    visitor = visit("lenet-trainer")
+    page = visitor.page
+    page.get_by_role("button", name="Start", exact=True).click()
+    page.get_by_text(re.compile(r"Epoch \d+ of 10, [\d,]+ examples a second, about .* left")).wait_for()
+    page.wait_for_url("**run=*")
+    address = page.url
+
+    page.get_by_role("link", name="Home").click()
+    visitor.settle()
+    assert "run=" not in page.url
+    page.get_by_role("link", name="LeNet trainer").first.click()
+    page.wait_for_url(address)
+    page.reload()
+    page.get_by_text("Finished.").wait_for(timeout=60_000)
+    visitor.settle()
+    assert page.url == address
+    assert float(page.locator(ACCURACY).inner_text()) > 0.9
+    assert page.get_by_text("relu2: 16 feature maps of 10 x 10.").is_visible()
+    assert visitor.exceptions() == []
+
+    page.get_by_role("button", name="Next wrong one").click()
+    page.get_by_text(re.compile(r"That is wrong: it shows \d")).wait_for()
+    page.wait_for_url("**t-picture=*")
+
+
+def test_a_training_can_be_stopped_and_keeps_its_kernels(visit):
+    visitor = visit("lenet-trainer?t-epochs=60")
+    page = visitor.page
+    page.get_by_role("button", name="Start", exact=True).click()
+    page.get_by_text(re.compile("Epoch 1 of 60")).wait_for()
+    curve = page.locator(CURVES).first.element_handle()
+    page.get_by_text(re.compile("Epoch 4 of 60")).wait_for()
+    assert curve.is_visible()  # redrawn, never built anew
+    page.reload()  # it is still his run
+    page.get_by_role("button", name="Stop", exact=True).click()
+    page.get_by_text(re.compile(r"Stopped after [\d,]+ of 3,420 steps")).wait_for()
+    page.get_by_text("conv2: 16 output channels").wait_for()
+    assert page.locator(ACCURACY).inner_text() == "—"
+    visitor.settle()
+    assert page.get_by_role("button", name="Start", exact=True).is_enabled()
+    assert visitor.exceptions() == []

@@ -1,0 +1,248 @@
+"""The live panel of a training: where it stands, its curves, its last numbers."""
+
+import math
+
+import pandas as pd
+import streamlit as st
+
+from cnn_core import runs
+from cnn_core.network import PRESETS, Sigmoid
+from cnn_core.plots import curves
+from cnn_core.training import Settings
+from ui import page
+
+CHART_HEIGHTS = {"loss": 250, "accuracy": 215}
+POLL_SECONDS = 0.5
+# Steps after which the published LeNet leaves its plateau, measured with SGD and learning rate 0.1.
+PLATEAU_STEPS = {"fashion-mnist": 1000, "mnist-5k": 3000}
+
+
+def describe(settings: Settings) -> str:
+    """Say in one line what is trained and how."""
+    momentum = f", momentum {settings.momentum:g}" if settings.optimizer == "sgd" else ""
+    name = {"sgd": "SGD", "adam": "Adam"}[settings.optimizer]
+    return (
+        f"{PRESETS[settings.network].title if settings.network in PRESETS else settings.network} "
+        f"on {settings.spec.title}, {name}, learning rate {settings.learning_rate:g}{momentum}, "
+        f"batches of {settings.batch_size:,}, {count(settings.num_epochs, 'epoch')}, seed {settings.seed}"
+    )
+
+
+def stands_still(settings: Settings) -> bool:
+    """Tell whether a training is known to stand at chance for long: sigmoids, trained by SGD."""
+    return settings.optimizer == "sgd" and any(isinstance(each, Sigmoid) for each in settings.layers.layers)
+
+
+def plateau_warning(settings: Settings) -> str:
+    """Say how long a training with these settings is expected to stand still, and what to do."""
+    steps = PLATEAU_STEPS.get(settings.data)
+    long = f"about {steps:,} steps" if steps else "a thousand steps or more"
+    return (
+        f"**This will stand still at first.** With sigmoids and SGD the loss stays near "
+        f"{chance('loss', settings):.3f}, which is guessing: on {settings.spec.title}, with learning rate 0.1, "
+        f"for {long}. These settings make {settings.num_steps:,} steps. "
+        "What happens here, below, says why. Adam, or ReLU with max pooling, gets away much sooner."
+    )
+
+
+def chance(quantity: str, settings: Settings) -> float:
+    """Return the loss or the accuracy of guessing."""
+    return curves.chance(quantity, num_classes=len(settings.spec.class_names))
+
+
+def panel(run: runs.Run | None, settings: Settings | None) -> None:
+    """Draw where a training stands; it redraws itself until the training is over, then the whole page.
+
+    Args:
+        run: The run to show, or None if there is none yet.
+        settings: Those of the controls, for the empty charts.
+    """
+
+    def live() -> None:
+        try:
+            now = run and runs.get(run.id)
+        except runs.UnknownRun:  # removed in this moment: the page says so
+            st.rerun()
+        if now and now.is_over and not run.is_over:
+            st.rerun()
+        with st.container():  # in one piece, so that the charts below keep their place and are not built anew
+            _status(now)
+        _numbers(now)
+        _charts(now, now.settings if now else settings or Settings())
+
+    is_active = run is not None and not run.is_over
+    st.fragment(live, run_every=POLL_SECONDS if is_active else None)()
+
+
+def _status(run: runs.Run | None) -> None:
+    """Say in what state a run is, and what that means."""
+    if run is None:
+        _nothing_yet()
+        return
+    _STATES[run.state](run)
+    st.caption(describe(run.settings) + _where(run))
+    if stands_still(run.settings) and not run.is_over:
+        st.info(plateau_warning(run.settings), icon=":material/hourglass:")
+
+
+def _nothing_yet() -> None:
+    st.markdown(":gray-badge[:material/hourglass_empty: Nothing trained yet]")
+    st.markdown(
+        "Press **Start**. Loss and accuracy draw themselves here while the network learns. "
+        "Then you find here what it learned: the accuracy on pictures it has never seen, its feature maps, "
+        "its kernels and its errors."
+    )
+
+
+def _where(run: runs.Run) -> str:
+    """Say on what a run is executed, once it is known."""
+    if not run.started:
+        return ""
+    if run.started.device != "cpu":
+        return f"; on {run.started.device}"
+    return f"; on cpu, {count(run.started.num_threads, 'thread')}"
+
+
+def _queued(run: runs.Run) -> None:
+    st.markdown(f":gray-badge[:material/hourglass: Waiting] place {run.position} in the queue")
+    st.progress(0.0, "One network is trained at a time. Yours begins when those before it are done.")
+
+
+def _running(run: runs.Run) -> None:
+    st.markdown(":primary-badge[:material/play_arrow: Running] It goes on while you look at other pages.")
+    st.progress(min(run.progress, 1.0), _progress_text(run))
+
+
+def _progress_text(run: runs.Run) -> str:
+    if not run.started:
+        if runs.machine() is None:
+            return "Loading PyTorch. That takes some seconds, once."
+        return "Reading the pictures."
+    if not run.steps:
+        return f"The first steps of {run.settings.num_steps:,} are being done."
+    if run.step == run.settings.num_steps:
+        return "Trained. Looking at the test pictures, for the first and only time."
+    last = run.steps[-1]
+    return (
+        f"Epoch {last.epoch} of {run.settings.num_epochs}, "
+        f"{round(last.examples_per_second, -2):,.0f} examples a second, "
+        f"about {_duration(run.seconds_left)} left"
+    )
+
+
+def _finished(run: runs.Run) -> None:
+    right = sum(row[index] for index, row in enumerate(run.result.confusion))
+    st.success(
+        f"Finished. The network names **{right:,} of {len(run.result.predictions):,}** test pictures right: "
+        f"test accuracy **{run.result.test_accuracy:.3f}**.",
+        icon=":material/check_circle:",
+    )
+    if run.result.test_accuracy < 2 * chance("accuracy", run.settings):
+        st.info(_no_better_than_chance(run.settings), icon=":material/casino:")
+
+
+def _no_better_than_chance(settings: Settings) -> str:
+    if stands_still(settings):
+        return (
+            f"That is guessing: after {settings.num_steps:,} steps it has not left the plateau. "
+            "Train it longer, or choose Adam, or LeNet with ReLU and max pooling."
+        )
+    return (
+        "That is hardly better than guessing. Either the steps were too large and overshot, or there were too "
+        f"few. Try a smaller learning rate, such as {settings.learning_rate / 10:g}, or more epochs."
+    )
+
+
+def _stopped(run: runs.Run) -> None:
+    done = f"after {run.step:,} of {run.settings.num_steps:,} steps" if run.steps else "before its first step"
+    kept = " What it learned until then is kept: look at its feature maps and kernels below." * bool(
+        run.steps
+    )
+    st.info(f"Stopped {done}.{kept} The test pictures were not looked at.", icon=":material/stop_circle:")
+
+
+def _failed(run: runs.Run) -> None:
+    st.error(f"This training failed: {run.error}", icon=":material/error:")
+
+
+def _interrupted(run: runs.Run) -> None:
+    kept = f"What it learned in {count(len(run.epochs), 'epoch')} is kept. " if run.epochs else ""
+    st.warning(
+        f"Interrupted: the app ended while this training ran. {kept}Press Start to train again.",
+        icon=":material/power_off:",
+    )
+
+
+_STATES = {
+    "queued": _queued,
+    "running": _running,
+    "finished": _finished,
+    "stopped": _stopped,
+    "failed": _failed,
+    "interrupted": _interrupted,
+}
+
+
+def _numbers(run: runs.Run | None) -> None:
+    """Show the accuracies: of the last epoch, and the test's, which comes once."""
+    last = run.epochs[-1] if run and run.epochs else None
+    test = f"{run.result.test_accuracy:.3f}" if run and run.result else "—"
+    validation = last.validation_accuracy if last else None
+    with st.container(horizontal=True):
+        st.metric("Training accuracy", f"{last.train_accuracy:.3f}" if last else "—", border=True)
+        st.metric("Validation accuracy", "—" if validation is None else f"{validation:.3f}", border=True)
+        st.metric("Test accuracy", test, border=True, help="Measured once, when the training is complete.")
+
+
+def _charts(run: runs.Run | None, settings: Settings) -> None:
+    for quantity in ("loss", "accuracy"):
+        points = curves.curves(
+            run.steps if run else (),
+            run.epochs if run else (),
+            quantity,
+            steps_per_epoch=settings.steps_per_epoch,
+        )
+        spec = curves.curves_spec(
+            quantity,
+            num_epochs=settings.num_epochs,
+            chance=chance(quantity, settings),
+            palette=page.palette(),
+        )
+        st.vega_lite_chart(
+            pd.DataFrame(points),
+            spec,
+            height=CHART_HEIGHTS[quantity],
+            key=f"t-{quantity}",
+            alt=_alt(quantity, run),
+        )
+
+
+def _alt(quantity: str, run: runs.Run | None) -> str:
+    """Say what a chart shows. While it moves the words stay: other words would build the chart anew."""
+    if run is None:
+        return f"{quantity} against epochs, still empty"
+    if not run.is_over or not run.epochs:
+        return f"{quantity} of training and validation against epochs"
+    last = run.epochs[-1]
+    text = f"{quantity} after {count(last.epoch, 'epoch')}: training {getattr(last, f'train_{quantity}'):.3f}"
+    validation = getattr(last, f"validation_{quantity}")
+    return text if validation is None else f"{text}, validation {validation:.3f}"
+
+
+def format_shape(shape: tuple[int, ...]) -> str:
+    """Write a shape as on a page.
+
+    Example:
+        >>> format_shape((6, 28, 28))
+        '6 x 28 x 28'
+    """
+    return " x ".join(map(str, shape))
+
+
+def count(number: int, word: str) -> str:
+    """Write a number of things, such as "1 epoch" or "1,000 steps"."""
+    return f"{number:,} {word}" + "s" * (number != 1)
+
+
+def _duration(seconds: float) -> str:
+    return f"{math.ceil(seconds)} s" if seconds < 90 else f"{seconds / 60:.0f} min"
