@@ -1,0 +1,27 @@
+"""Take the README's picture of the app with the browser of the tests: python -m tests.browser.screenshot FILE."""
+
+import sys
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+
+from tests.browser.conftest import CHROMIUM, FLAGS, Server, Visitor
+
+PAGE = "filters"
+
+
+def main(target: str) -> None:
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        server = Server({"CNN_RUNS_DIR": f"{folder}/runs"}, Path(folder) / "server.log")
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        try:
+            visitor = Visitor(browser, server.url)
+            visitor.open(PAGE).screenshot(path=target)
+        finally:
+            browser.close()
+            server.stop()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
