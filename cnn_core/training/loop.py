@@ -14,6 +14,7 @@ from torch.nn.functional import cross_entropy
 
 from cnn_core import data, modules
 from cnn_core.data.registry import unknown
+from cnn_core.inspection import confusion_matrix
 from cnn_core.summary import summarize
 from cnn_core.training import checkpoints
 from cnn_core.training.events import EpochEnded, Event, Failed, Finished, Started, StepLogged
@@ -286,9 +287,7 @@ def _test(state: State, device: torch.device) -> Finished:
     pictures = Pictures(dataset, device, _memory_format(state.model))
     loss, predictions = evaluate(state, pictures, np.arange(len(dataset)))
     predicted = predictions.cpu().numpy()
-    num_classes = len(dataset.class_names)
-    confusion = np.zeros((num_classes, num_classes), dtype=np.int64)
-    np.add.at(confusion, (dataset.labels, predicted), 1)
+    confusion = confusion_matrix(dataset.labels, predicted, len(dataset.class_names))
     return Finished(
         test_loss=loss,
         test_accuracy=float(np.mean(predicted == dataset.labels)),
