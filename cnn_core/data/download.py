@@ -8,6 +8,7 @@ import hashlib
 import http.client
 import os
 import pickle
+import re
 import shutil
 import socket
 import sys
@@ -41,7 +42,8 @@ def main(name: str, folder: str, timeout: str) -> int:
         pickle.UnpicklingError,
         http.client.HTTPException,
     ) as error:
-        print(" ".join(f"{error}".split()) or type(error).__name__)
+        words = re.sub(r"<urlopen error (?:\[Errno -?\d+\] )?([^>]*)>", r"\1", " ".join(f"{error}".split()))
+        print(words or type(error).__name__)
         return 1
     return 0
 
