@@ -39,6 +39,25 @@ def threads():
     torch.set_num_threads(before)
 
 
+@pytest.mark.skipif(
+    not DATASETS["fashion-mnist"].system_folder.is_dir(),
+    reason="Debian's package dataset-fashion-mnist is not installed",
+)
+def test_one_epoch_on_the_real_fashion_mnist_gets_most_clothes_right():
+    command = (
+        "train --data fashion-mnist --network lenet-modern --optimizer adam --learning-rate 0.003 --epochs 1"
+    )
+    run = subprocess.run(
+        [sys.executable, "-m", "cnn_core", *command.split(), "--batch-size", "256", "--threads", "1"],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+    )
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.startswith("54000 training, 6000 validation pictures, ")
+    assert float(re.search(r"test accuracy (0\.\d{4})", run.stdout).group(1)) > 0.75
+
+
 def test_train_prints_the_epochs_and_the_test_accuracy(capsys):
     assert main(["train", "--epochs", "2", *QUICK]) == 0
     lines = capsys.readouterr().out.splitlines()
