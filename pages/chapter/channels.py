@@ -324,6 +324,7 @@ def choose_colours() -> tuple[str, np.ndarray, np.ndarray]:
         key="c-rgb-picture",
         default="astronaut",
         format=lambda name: images.IMAGES[name].title,
+        as_list=True,
     )
     picture = images.IMAGES[name]
     st.caption(f"By {picture.credit} ({picture.licence}).")
@@ -332,6 +333,7 @@ def choose_colours() -> tuple[str, np.ndarray, np.ndarray]:
         PER_COLOUR,
         key="c-rgb-kernel",
         format=lambda name: name if name == ONE_BY_ONE else KERNELS[name].title,
+        as_list=True,
     )
     weights = [
         controls.number(

@@ -96,7 +96,7 @@ def test_the_parts_of_every_colour_picture_add_up_with_every_kernel(open_page):
     pictures = [name for name, picture in images.IMAGES.items() if picture.colour]
     for key, names in (("c-rgb-picture", pictures), ("c-rgb-kernel", ["sobel-x", "sobel-y", "laplacian-4"])):
         for name in names:
-            app.segmented_control(key).set_value(name).run()
+            app.selectbox(key).set_value(name).run()
             assert not app.exception
             assert holds(colour_reading(app))
 
