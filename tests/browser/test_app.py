@@ -1,5 +1,6 @@
 """Every page, as a browser meets it."""
 
+import psutil
 import pytest
 
 from tests.browser.conftest import Visitor
@@ -43,3 +44,13 @@ def test_no_request_leaves_the_machine(browser, server, path):
     visitor.page.close()
     own = (server.url, server.url.replace("http", "ws"), "data:", "blob:")
     assert [url for url in asked if not url.startswith(own)] == []
+
+
+def test_the_chapter_opens_without_torch_in_under_200_megabytes(visit, fresh_server):
+    visitor = visit("filters", url=fresh_server.url)
+    for path in ("padding-stride", "channels", "pooling"):
+        visitor.open(path)
+    process = psutil.Process(fresh_server.process.pid)
+    assert not [library.path for library in process.memory_maps() if "torch" in library.path]
+    assert process.children() == []
+    assert process.memory_info().rss < 200e6
