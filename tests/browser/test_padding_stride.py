@@ -1,5 +1,8 @@
-def reading(page) -> str:
-    return page.locator('[data-testid="stMain"] strong', has_text=" out, ").inner_text()
+from playwright.sync_api import expect
+
+
+def reading(page):
+    return page.locator('[data-testid="stMain"] strong', has_text=" out, ")
 
 
 def test_the_stride_moves_with_the_keyboard_and_the_address_follows(visit):
@@ -9,7 +12,7 @@ def test_the_stride_moves_with_the_keyboard_and_the_address_follows(visit):
     slider.press("ArrowRight")
     visitor.page.wait_for_url("**ps-h-stride=2**")
     visitor.settle()
-    assert reading(visitor.page).endswith("3 x 3 out, 1 row left over and 1 column left over.")
+    expect(reading(visitor.page)).to_contain_text("3 x 3 out, 1 row left over and 1 column left over.")
 
 
 def test_a_setting_to_try_and_the_way_back(visit):
@@ -17,8 +20,8 @@ def test_a_setting_to_try_and_the_way_back(visit):
     visitor.page.get_by_role("button", name="Keep the size").click()
     visitor.page.wait_for_url("**ps-h-input=28**")
     visitor.settle()
-    assert "28 x 28 out" in reading(visitor.page)
+    expect(reading(visitor.page)).to_contain_text("28 x 28 out")
     visitor.page.get_by_role("button", name="Back to the start").click()
     visitor.page.wait_for_url(lambda url: "ps-" not in url)
     visitor.settle()
-    assert "5 x 5 out" in reading(visitor.page)
+    expect(reading(visitor.page)).to_contain_text("5 x 5 out")
