@@ -77,13 +77,18 @@ class Axis:
         """Pixels from the first to the last place where the kernel fits; below 0 only with `ceil_mode`."""
         return self.padded_size - self.effective_kernel_size
 
+    @property
+    def rounded_size(self) -> int:
+        """Number of windows by the formula alone; with `ceil_mode`, PyTorch may drop the last of them."""
+        steps = -(-self.travel // self.stride) if self.ceil_mode else self.travel // self.stride
+        return steps + 1
+
     @cached_property
     def output_size(self) -> int:
         """Number of windows, at least 1."""
-        whole, rest = divmod(self.travel, self.stride)
-        whole += 1
-        next_starts_inside = whole * self.stride < self.padding[0] + self.input_size
-        return whole + int(self.ceil_mode and rest > 0 and next_starts_inside)
+        last_start = (self.rounded_size - 1) * self.stride
+        hangs_over = last_start > self.travel
+        return self.rounded_size - int(hangs_over and last_start >= self.padding[0] + self.input_size)
 
     @property
     def window_starts(self) -> range:

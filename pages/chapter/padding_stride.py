@@ -149,11 +149,10 @@ def formula(axis: Axis, name: str) -> str:
 def show_formula(height: Axis, width: Axis) -> None:
     axes = {"height": height} if height == width else {"height": height, "width": width}
     for name, axis in axes.items():
-        plain = -(-axis.travel // axis.stride) + 1 if axis.ceil_mode else axis.output_size
-        st.latex(rf"\begin{{aligned}} {formula(axis, name)} = {plain} \end{{aligned}}")
-        if plain != axis.output_size:
+        st.latex(rf"\begin{{aligned}} {formula(axis, name)} = {axis.rounded_size} \end{{aligned}}")
+        if axis.rounded_size != axis.output_size:
             st.markdown(
-                f"PyTorch drops the last of these {plain} windows, because it would start in the padding "
+                f"PyTorch drops the last of these {axis.rounded_size} windows, because it would start in the padding "
                 f"after the picture. So the {name} of the output is **{axis.output_size}**."
             )
 
