@@ -12,7 +12,7 @@ them and keeps them in the address. A pinned cell is in the address too, as `<pr
 
 import math
 import re
-from collections.abc import Collection, Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -48,12 +48,12 @@ _TITLES = {
 _WORDS = {
     "output": "Output row {row}, column {column}:",
     "partial": "Partial sum {channel}, row {row}, column {column}:",
-    "made": "{num} products, with input rows {rows} and columns {columns}.",
+    "made": "{num} products, with input {rows} and {columns}.",
     "unmade": "no input reaches it.",
     "padded": "{numPadding} of them from padding.",
-    "max": "the largest of {num} numbers, from input rows {rows} and columns {columns}.",
-    "min": "the smallest of {num} numbers, from input rows {rows} and columns {columns}.",
-    "average": "the average of {num} numbers, from input rows {rows} and columns {columns}.",
+    "max": "the largest of {num} numbers, from input {rows} and {columns}.",
+    "min": "the smallest of {num} numbers, from input {rows} and {columns}.",
+    "average": "the average of {num} numbers, from input {rows} and {columns}.",
     "shares": "Each gets 1/{num} of the gradient.",
     "averaged": "({plus}) / {num} = {sum} / {num} {equal}",
     "tie": "{numEqual} are equal: the first wins, as in PyTorch.",
@@ -62,8 +62,6 @@ _WORDS = {
     "kernel": "Kernel row {row}, column {column} is {value}. It touches {numPlaces} places of the input and makes "
     "{num} products.",
     "product": "{n} · {w} = {product} for output row {i}, column {j}",
-    "whole": "all of the gradient of output row {i}, column {j}",
-    "share": "1/{share} of the gradient of output row {i}, column {j}",
     "input": "Input row {row}, column {column} is {value}.",
     "padding": "Padding row {row}, column {column} is {value}.",
     "never": "Padding row {row}, column {column} never wins.",
@@ -75,7 +73,7 @@ _WORDS = {
     "won": "It wins {numWon}.",
     "gradient": "Its gradient is {gradient}.",
     "nothing": "Nothing is here: the last window hangs over the end.",
-    "marked": "Marked: rows {rows}, columns {columns}.",
+    "marked": "Marked: {rows}, {columns}.",
     "scale": "Strongest colour: {ends}.",
     "grey": "Input: black is 0, white is {grey}.",
     "late": "Python has not seen your edit yet.",
@@ -101,7 +99,7 @@ _NUMBER = f'type="number" required min="-{MAX_NUMBER}" max="{MAX_NUMBER}" step="
 _HTML = f"""
 <div class="explorer">
   <div id="sheet"></div>
-  <div class="words">
+  <div id="words">
     <p id="reading"></p>
     <p id="sum"></p>
   </div>
@@ -116,14 +114,13 @@ _HTML = f"""
   </div>
   <div class="bar" role="group" aria-label="Editing">
     {_FILLS}
-    <span id="painter">
+    <span>
       <label><input type="checkbox" id="paint"> Paint with</label>
       <input id="brush" value="1" aria-label="Number to paint with" {_NUMBER}>
     </span>
   </div>
   <p class="legend"><span>negative</span><i></i><span>positive.</span><span id="scale"></span></p>
   <p id="server" hidden></p>
-  <p id="announced" aria-live="polite"></p>
   <template id="grid">
     <figure>
       <figcaption><b></b><span></span></figcaption>
@@ -167,21 +164,16 @@ def numbers(
     Returns:
         The input and the kernels to work with, same shapes.
     """
-    texts = {name: f"{prefix}edited-{name}" for name in ("x", "w")}
-    _drop_edits_of_another_base(prefix, base, list(texts.values()))
-    x = _laid_over(x, controls.hidden(key=texts["x"], max_chars=MAX_CHARS), texts["x"])
-    if weight is not None:
-        weight = _laid_over(weight, controls.hidden(key=texts["w"], max_chars=MAX_CHARS), texts["w"])
+    keys = {name: f"{prefix}edited-{name}" for name in ("x", "w")}
+    _drop_edits_of_another_base(prefix, base, list(keys.values()))
     edit = received(prefix)
-    if edit is not None:
-        st.session_state[texts["x"]] = write(edit.x)
-        x = edit.x
-        if weight is not None:
-            weight = weight.astype(float)
-            weight[edit.channel] = edit.weight
-            st.session_state[texts["w"]] = write(weight)
-        for key in texts.values():
-            controls.hidden(key=key, max_chars=MAX_CHARS)
+    x = _laid_over(x, keys["x"], None if edit is None else edit.x)
+    if weight is not None:
+        edited = None
+        if edit is not None and edit.channel < len(weight):
+            edited = _read_or_drop(keys["w"], weight.ndim, default=weight.astype(float))
+            edited[edit.channel] = _overlapping(edited[edit.channel], edit.weight)
+        weight = _laid_over(weight, keys["w"], edited)
     return x, weight
 
 
@@ -196,16 +188,16 @@ def received(prefix: str) -> Edit | None:
     state[f"{prefix}explorer-edits"] = sent["count"]
     state[f"{prefix}explorer-refused"] = ""
     try:
-        return _check(sent, *state.get(f"{prefix}explorer-shapes", (None, None, 0)))
+        return _check(sent, state.get(f"{prefix}explorer-shown"))
     except ValueError as error:
         state[f"{prefix}explorer-refused"] = str(error)
         return None
 
 
-def pinned_output(prefix: str, scene: Scene) -> tuple[int, int, int]:
-    """Return the pinned output as (channel, row, column); the first output if none is pinned."""
+def pinned_output(prefix: str, scene: Scene, *, first: tuple[int, int] = (0, 0)) -> tuple[int, int, int]:
+    """Return the pinned output as (channel, row, column); that of `show`'s `first` if none is pinned."""
     pin = _pin(prefix, scene)
-    return (pin["channel"], *pin["at"]) if pin and pin["kind"] == "output" else (0, 0, 0)
+    return (pin["channel"], *pin["at"]) if pin and pin["kind"] == "output" else (0, *first)
 
 
 def show(
@@ -213,10 +205,12 @@ def show(
     *,
     prefix: str,
     channel: int = 0,
+    part: Hashable = None,
+    first: tuple[int, int] = (0, 0),
     grey: float | None = None,
+    grey_output: bool = False,
     highest: int = 9,
-    book: tuple[np.ndarray, np.ndarray | None] | None = None,
-    editable: Collection[str] = ("input", "kernel"),
+    book: tuple[np.ndarray | None, np.ndarray | None] = (None, None),
 ) -> None:
     """Show a layer, number by number, and below it the switch for the server's own result.
 
@@ -224,15 +218,17 @@ def show(
         scene: The layer; inputs of up to `MAX_SIZE` pixels are drawn well.
         prefix: What the keys of the page's controls begin with.
         channel: Which output channel the kernels belong to, where there are several.
+        part: Which part of something larger the input is; an edit that comes for another part is refused.
+        first: Row and column of the output to show as long as none is pointed at or pinned.
         grey: Draw the input as a picture, black at 0 and white at this value; None for the signed scale.
+        grey_output: Draw the output likewise.
         highest: Largest number that the buttons Random and Edge put into the input.
-        book: Numbers that the button with the book's example puts into the input and the kernels, with the shapes
-            of the scene's; None counts up from 0, channel by channel.
-        editable: Which grids can be edited: input, kernel, both or none.
+        book: Numbers that the button with the book's example puts into the input and into the kernels, with the
+            shapes of the scene's; None counts up from 0, channel by channel.
     """
     state = st.session_state
     weight_shape = None if scene.weight is None else scene.weight.shape
-    state[f"{prefix}explorer-shapes"] = (scene.x.shape, weight_shape, channel)
+    state[f"{prefix}explorer-shown"] = (scene.x.shape, weight_shape, channel, part)
     refused = state.get(f"{prefix}explorer-refused")
     if refused:
         st.error(f"{refused}. The numbers are as they were.", icon=":material/error:")
@@ -244,13 +240,12 @@ def show(
     )
     pin = _pin(prefix, scene)
     data = {
-        **payload(scene, channel=channel, with_server=with_server),
+        **payload(scene, first=first, grey=grey, grey_output=grey_output, with_server=with_server),
         "pin": pin,
         "counts": {name: state.get(f"{prefix}explorer-{name}s", 0) for name in ("edit", "pin")},
-        "grey": grey,
+        "shown": repr(state[f"{prefix}explorer-shown"]),
         "fills": _fills(scene, highest, book),
         "random": {"input": [0, highest], "kernel": [-2, 2]},
-        "editable": [kind for kind in editable if kind == "input" or scene.weight is not None],
     }
     with figure:
         _mount(key=f"{prefix}explorer", data=data)
@@ -260,31 +255,40 @@ def show(
         )
 
 
-def payload(scene: Scene, *, channel: int = 0, with_server: bool = False) -> dict[str, Any]:
-    """Write a scene in the form in which the browser takes it."""
+def payload(
+    scene: Scene,
+    *,
+    first: tuple[int, int] = (0, 0),
+    grey: float | None = None,
+    grey_output: bool = False,
+    with_server: bool = False,
+) -> dict[str, Any]:
+    """Write a scene in the form in which the browser takes it; the arguments are those of `show`."""
     finite = np.where(np.isfinite(scene.y), scene.y, None)
-    shapes = (scene.x.shape, None if scene.weight is None else scene.weight.shape, channel)
+    has_kernel = scene.weight is not None
+    greys = {"input": grey} | (dict.fromkeys(("output", "server"), grey) if grey_output else {})
+    words = _WORDS | (_CHANNEL_WORDS if len(scene.x) > 1 else {}) | (_SUM_WORDS if has_kernel else {})
     return {
         "mode": scene.mode,
         "x": scene.x.tolist(),
-        "weight": None if scene.weight is None else scene.weight.tolist(),
+        "weight": scene.weight.tolist() if has_kernel else None,
         "bias": scene.bias,
-        "channel": channel,
-        "shape": repr(shapes),
-        "lines": _lines(scene, with_server=with_server),
+        "lines": [
+            [grid | {"grey": greys.get(grid["kind"])} for grid in line] for line in _lines(scene, with_server)
+        ],
         "axes": [_axis(scene.height), _axis(scene.width)],
         "most": scene.height.most_outputs * scene.width.most_outputs,
         "filling": scene.filling,
         "server": finite.tolist() if with_server else None,
+        "first": {"kind": "output", "channel": 0, "at": list(first)},
         "pin": None,
         "counts": {"edit": 0, "pin": 0},
-        "grey": None,
+        "shown": "",
+        "grey": grey,
         "fills": {},
         "random": {},
-        "editable": [],
-        "words": _WORDS
-        | (_CHANNEL_WORDS if len(scene.x) > 1 else {})
-        | (_SUM_WORDS if scene.weight is not None else {}),
+        "editable": ["input", "kernel"] if has_kernel else ["input"],
+        "words": words,
         # The browser takes the theme of its background: a visitor who changes it does not ask the server.
         "themes": {palette.background: _theme(palette) for palette in (LIGHT, DARK)},
     }
@@ -324,7 +328,7 @@ def _sent(prefix: str, name: str) -> Mapping[str, Any] | None:
     sent = component.get(name) if isinstance(component, Mapping) else None
     count = sent.get("count") if isinstance(sent, Mapping) else None
     known = st.session_state.get(f"{prefix}explorer-{name}s", 0)
-    return sent if isinstance(count, int) and known < count < 10**9 else None
+    return sent if type(count) is int and known < count < 10**9 else None
 
 
 def _pin(prefix: str, scene: Scene) -> dict[str, Any] | None:
@@ -361,7 +365,7 @@ def _write_pin(cell: Any, before: tuple[int, int]) -> str:
     return f"{cell.get('kind')}.{cell.get('channel')}.{at[0] - shift[0]}.{at[1] - shift[1]}"
 
 
-def _lines(scene: Scene, *, with_server: bool = False) -> list[list[dict[str, Any]]]:
+def _lines(scene: Scene, with_server: bool = False) -> list[list[dict[str, Any]]]:
     """Lay out the grids as one would write the sum by hand: a line for each channel, and the sum below."""
     height, width = scene.height, scene.width
     several = len(scene.x) > 1
@@ -376,6 +380,7 @@ def _lines(scene: Scene, *, with_server: bool = False) -> list[list[dict[str, An
             "channel": channel,
             "size": (len(height.source), len(width.source)) if kind == "input" else (rows, columns),
             "name": f"{_TITLES[kind]} {channel}" if numbered else _TITLES[kind],
+            "scale": {"partial": "output", "server": "output"}.get(kind, kind),
             "note": notes.get(kind, f"{rows} x {columns}"),
         }
 
@@ -395,11 +400,10 @@ def _axis(wiring: Wiring) -> dict[str, Any]:
     return asdict(wiring) | {"left": list(range(padded - wiring.left_over, padded))}
 
 
-def _check(
-    sent: Mapping[str, Any], shape: tuple[int, ...] | None, weight_shape: tuple[int, ...] | None, channel: int
-) -> Edit:
-    if shape is None or sent.get("channel") != channel:
+def _check(sent: Mapping[str, Any], shown: tuple | None) -> Edit:
+    if shown is None or sent.get("shown") != repr(shown):
         raise ValueError("edited numbers came for another figure than the one shown")
+    shape, weight_shape, channel, _ = shown
     x = _as_array(sent.get("x"), shape, "input")
     weight = None if weight_shape is None else _as_array(sent.get("weight"), weight_shape, "kernel")
     return Edit(x, weight, channel)
@@ -430,16 +434,27 @@ def _bounded(array: np.ndarray, name: str) -> np.ndarray:
     return array
 
 
-def _laid_over(array: np.ndarray, text: str, key: str) -> np.ndarray:
-    if not text:
-        return array
+def _laid_over(array: np.ndarray, key: str, edited: np.ndarray | None) -> np.ndarray:
+    """Lay edited numbers over an array where they fit: those given, else those of the address."""
+    if edited is not None:
+        st.session_state[key] = write(edited)
+    edited = _read_or_drop(key, array.ndim, default=array)
+    return array if edited is array else _overlapping(array.astype(float), edited)
+
+
+def _read_or_drop(key: str, ndim: int, *, default: np.ndarray) -> np.ndarray:
+    text = controls.hidden(key=key, max_chars=MAX_CHARS)
     try:
-        edited = read(text, array.ndim)
+        return read(text, ndim) if text else default
     except ValueError:
         st.session_state[key] = ""
-        return array
+        controls.hidden(key=key, max_chars=MAX_CHARS)
+        return default
+
+
+def _overlapping(array: np.ndarray, edited: np.ndarray) -> np.ndarray:
     both = tuple(slice(min(sizes)) for sizes in zip(array.shape, edited.shape, strict=True))
-    result = array.astype(float)
+    result = array.copy()
     result[both] = edited[both]
     return result
 
@@ -452,13 +467,11 @@ def _drop_edits_of_another_base(prefix: str, base: Hashable, keys: list[str]) ->
 
 
 def _fills(
-    scene: Scene, highest: int, book: tuple[np.ndarray, np.ndarray | None] | None
+    scene: Scene, highest: int, book: tuple[np.ndarray | None, np.ndarray | None]
 ) -> dict[str, dict[str, list]]:
     """Name what the buttons put into the grids; random numbers are drawn in the browser."""
     fills = {}
-    for name, array, example in zip(
-        ("input", "kernel"), (scene.x, scene.weight), book or (None, None), strict=True
-    ):
+    for name, array, example in zip(("input", "kernel"), (scene.x, scene.weight), book, strict=True):
         if array is None:
             continue
         edge = np.zeros(array.shape)

@@ -10,8 +10,7 @@ const GAP = 20
 const REST = 500 // milliseconds after which a hand rests
 const MOST_LISTED = 12
 const MOST_PARTS = 5000
-const NEAR = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }
-const WAYS = { ...NEAR, Home: [0, -99], End: [0, 99] }
+const WAYS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }
 
 export default function ({ data, parentElement, setStateValue }) {
 	const root = parentElement.querySelector('.explorer')
@@ -42,7 +41,7 @@ class Explorer {
 	receive(data) {
 		const { axes, counts } = data
 		const { total } = this
-		const isNew = this.data?.shape !== data.shape
+		const isNew = this.data?.shown !== data.shown
 		if (isNew || (!this.rest && counts.edit >= this.counts.edit)) {
 			this.numbers = { input: data.x, kernel: data.weight }
 			this.counts.edit = Math.max(this.counts.edit, counts.edit)
@@ -76,7 +75,6 @@ class Explorer {
 		sheet.replaceChildren(...lines.map(() => make('div', 'line')))
 		lines.forEach((grids, index) => sheet.children[index].append(...grids.map((grid) => this.buildGrid(grid))))
 		for (const kind of ['input', 'kernel']) this.parts[kind].hidden = !editable.includes(kind)
-		this.parts.painter.hidden = !editable.length
 	}
 
 	buildGrid(grid) {
@@ -177,7 +175,8 @@ class Explorer {
 		this.width = this.root.clientWidth
 		if (!this.width || !this.data) return
 		const { server, counts, grey } = this.data
-		this.cell = this.fit()
+		const [inRow, wrapped] = [this.fit(false), this.fit(true)]
+		this.cell = inRow > 0.75 * wrapped ? inRow : wrapped
 		this.font = getComputedStyle(this.root).fontFamily
 		this.limits = {}
 		this.hatches = [false, true].map((isLeft) => hatch(this.palette.muted, isLeft))
@@ -195,15 +194,15 @@ class Explorer {
 	}
 
 	/** Find the largest cell with which all grids fit: as wide as the page, and not too high. */
-	fit() {
+	fit(mayWrap) {
 		for (let cell = LARGEST_CELL; cell > 4; cell--) {
 			let [height, fits] = [0, true]
 			for (const line of this.data.lines) {
 				let [x, highest] = [0, 0]
 				for (const { size } of line) {
 					const width = Math.max(size[1] * cell + 2, NARROWEST)
-					if (x && x + width > this.width) [height, x, highest] = [height + highest, 0, 0]
-					fits &&= width <= this.width
+					if (mayWrap && x + width > this.width) [height, x, highest] = [height + highest, 0, 0]
+					fits &&= x + width <= this.width
 					x += width + GAP
 					highest = Math.max(highest, size[0] * cell + TITLE_HEIGHT)
 				}
@@ -225,20 +224,14 @@ class Explorer {
 		grid.box.style.width = `${Math.max(width, NARROWEST)}px`
 		const numbers = cellsOf(grid.size).map((at) => this.value(grid, at)).filter(Number.isFinite)
 		grid.digits = [0, 1].find((digits) => numbers.every((number) => isWhole(number * 10 ** digits))) ?? 2
-		if (this.isPicture(grid)) return
-		grid.scale = { partial: 'output', server: 'output' }[grid.kind] ?? grid.kind
+		if (grid.grey) return
 		this.limits[grid.scale] = Math.max(this.limits[grid.scale] ?? 0, ...numbers.map(Math.abs))
-	}
-
-	isPicture({ kind }) {
-		return this.data.grey && (kind === 'input' || (this.isPooling && kind !== 'gradient'))
 	}
 
 	draw(grid) {
 		const { cell, axes, palette, ramp } = this
-		const { grey, mode } = this.data
+		const { grey } = grid
 		const isInput = grid.kind === 'input'
-		const isPicture = this.isPicture(grid)
 		const limit = this.limits[grid.scale] || 1
 		const context = grid.base.getContext('2d')
 		const box = ([row, column], [rows, columns] = [1, 1]) => [column * cell, row * cell, columns * cell, rows * cell]
@@ -249,9 +242,9 @@ class Explorer {
 			const isPadding = isInput && this.isPadding(at)
 			const isLeft = isInput && axes.some(({ left }, axis) => left.includes(at[axis]))
 			const isPlain = isPadding || isLeft || value === undefined
-			const share = isPlain ? 0 : Math.min(Math.max(value / (isPicture ? grey : limit), -1), 1)
+			const share = isPlain ? 0 : Math.min(Math.max(value / (grey ? grey : limit), -1), 1)
 			const white = Math.round(255 * Math.max(share, 0))
-			const colour = isPicture ? `rgb(${white},${white},${white})` : ramp[Math.round((share + 1) * 64)]
+			const colour = grey ? `rgb(${white},${white},${white})` : ramp[Math.round((share + 1) * 64)]
 			const fillStyle = isLeft ? palette.line : isPlain ? palette.background : colour
 			Object.assign(context, { fillStyle, lineWidth: 0.5, strokeStyle: palette.line })
 			context.fillRect(...box(at))
@@ -259,9 +252,9 @@ class Explorer {
 			if (value === undefined) continue
 			context.fillStyle = this.hatches[Number(isLeft)]
 			if (isLeft || isPadding) context.fillRect(...box(at))
-			const isStrong = !isPlain && (isPicture ? white < 128 : Math.abs(share) > palette.strong_from)
-			const [light, dark] = isPicture && !isPlain ? ['#fff', '#000'] : [palette.on_strong, palette.text]
-			const text = value === null ? (mode === 'max' ? '−∞' : '∞') : fixed(value, grid.digits)
+			const isStrong = !isPlain && (grey ? white < 128 : Math.abs(share) > palette.strong_from)
+			const [light, dark] = grey && !isPlain ? ['#fff', '#000'] : [palette.on_strong, palette.text]
+			const text = value === null ? (this.data.mode === 'max' ? '−∞' : '∞') : fixed(value, grid.digits)
 			texts.push([text, at, isStrong ? light : dark])
 		}
 		Object.assign(context, { lineWidth: 1.5, strokeStyle: palette.text })
@@ -282,8 +275,8 @@ class Explorer {
 	selection() {
 		const index = Math.max((this.step ?? 1) - 1, 0)
 		const at = [Math.floor(index / this.stepSize[1]), index % this.stepSize[1]]
-		const kind = this.step !== null && this.isTransposed ? 'input' : 'output'
-		return (!this.playing && (this.pin || this.hover)) || { kind, channel: 0, at }
+		const stepped = this.step === null ? this.data.first : { kind: this.isTransposed ? 'input' : 'output', channel: 0, at }
+		return (!this.playing && (this.pin || this.hover)) || stepped
 	}
 
 	point() {
@@ -303,8 +296,8 @@ class Explorer {
 			const numbered = isNumbered ? terms.filter((t) => !place || t.channel === grid.channel) : []
 			this.mark(grid, marked, isChosen && chosen, numbered, cell.kind)
 			if (this.playing) continue
-			const spans = marked?.map((places, axis) => span(places, place === 1 ? this.before[axis] : 0))
-			const words = isChosen ? reading : spans ? this.tell(['marked'], { rows: spans[0], columns: spans[1] }) : ''
+			const [rows, columns] = marked ? spans(marked, place === 1 ? this.before : [0, 0]) : []
+			const words = isChosen ? reading : marked ? this.tell(['marked'], { rows, columns }) : ''
 			grid.over.ariaLabel = `${grid.name}, ${grid.note}. ${words}`
 		}
 		this.parts.reading.textContent = reading
@@ -325,15 +318,15 @@ class Explorer {
 		context.clearRect(-1, -1, grid.over.width, grid.over.height)
 		if (marked) {
 			const [rows, columns] = marked
-			const alpha = cell < 14 ? 0.4 : 1
-			Object.assign(context, { globalAlpha: alpha, fillStyle: accent, strokeStyle: accent, lineWidth: 1.5 })
+			const width = (places) => places.at(-1) - places[0] + 1
+			const isDense = marked.every((places) => places.length === width(places))
+			Object.assign(context, { globalAlpha: cell < 14 ? 0.4 : 1, fillStyle: accent, strokeStyle: accent, lineWidth: 1.5 })
 			for (const row of rows)
 				for (const column of columns)
-					if (cell < 14) context.fillRect(column * cell, row * cell, cell, cell)
-					else context.strokeRect(column * cell + 2, row * cell + 2, cell - 4, cell - 4)
+					if (cell >= 14) context.strokeRect(column * cell + 2, row * cell + 2, cell - 4, cell - 4)
+					else if (!isDense) context.fillRect(column * cell, row * cell, cell, cell)
 			context.globalAlpha = 1
-			const width = (places) => places.at(-1) - places[0] + 1
-			if (from !== 'kernel') frame([rows[0], columns[0]], width(rows), width(columns))
+			if (isDense || from !== 'kernel') frame([rows[0], columns[0]], width(rows), width(columns))
 		}
 		if (chosen) frame(chosen, 1, 1)
 		const sums = new Map()
@@ -375,7 +368,8 @@ class Explorer {
 		const gained = terms.filter((t) => t.w)
 		const numWon = gained.length
 		const [row, column] = this.moved(kind, at, -1)
-		const [rows, columns] = ['p', 'q'].map((name, axis) => span(distinct(terms.map((t) => t[name])), this.before[axis]))
+		const seen = [distinct(terms.map((t) => t.p)), distinct(terms.map((t) => t.q))]
+		const [rows, columns] = spans(seen, this.before)
 		const [sourceRow, sourceColumn] = at.map((place, axis) => this.axes[axis].source[place])
 		const values = { row, column, rows, columns, sourceRow, sourceColumn, channel, most, numWon, num: terms.length }
 		const [numPlaces, numOutputs] = [inputs, outputs].map(([down, across]) => down.length * across.length)
@@ -453,6 +447,7 @@ class Explorer {
 		}
 		sheet.onfocusin = ({ target }) => target.grid && target.matches(':focus-visible') && this.goTo(target.grid, [0, 0])
 		this.root.onkeydown = (event) => this.press(event)
+		this.root.onpointerleave = this.root.onfocusout = () => this.settle()
 		paint.onchange = () => sheet.classList.toggle('painting', paint.checked)
 		play.onclick = () => (this.playing ? this.pause() : this.play())
 		back.onclick = () => this.seek((this.step ?? this.total) - 1)
@@ -492,7 +487,6 @@ class Explorer {
 		this.pause()
 		this.hover = this.meant(grid, grid.cursor)
 		this.point()
-		this.announce()
 	}
 
 	setPin(cell) {
@@ -503,12 +497,6 @@ class Explorer {
 		this.counts.pin += 1
 		this.send('pin', { count: this.counts.pin, cell })
 		this.point()
-		this.announce()
-	}
-
-	announce() {
-		const { announced, reading, sum } = this.parts
-		announced.textContent = `${reading.textContent} ${sum.textContent}`
 	}
 
 	// The player
@@ -548,8 +536,9 @@ class Explorer {
 	}
 
 	showStep() {
-		const { play, step, place, speed, rate } = this.parts
+		const { play, step, place, speed, rate, words } = this.parts
 		play.textContent = this.playing ? 'Pause' : 'Play'
+		words.ariaLive = this.playing ? 'off' : 'polite'
 		step.value = this.step ?? this.total
 		place.textContent = `${step.value} of ${this.total}`
 		rate.textContent = `${speed.value} a second`
@@ -618,7 +607,7 @@ class Explorer {
 		this.rest = clearTimeout(this.rest)
 		this.counts.edit += 1
 		const { input, kernel } = this.numbers
-		this.send('edit', { count: this.counts.edit, x: input, weight: kernel, channel: this.data.channel })
+		this.send('edit', { count: this.counts.edit, x: input, weight: kernel, shown: this.data.shown })
 	}
 }
 
@@ -666,7 +655,11 @@ const equal = (number) => `${isWhole(number * 1e4) ? '=' : '≈'} ${show(number)
 const add = (numbers) => numbers.reduce((sum, number) => sum + number, 0)
 const area = ([rows, columns]) => rows * columns
 const distinct = (numbers) => [...new Set(numbers)].sort((a, b) => a - b)
-const span = (places, before) => `${places[0] - before} to ${places.at(-1) - before}`
+const spans = (sets, before) =>
+	sets.map((places, axis) => {
+		const [name, from, to] = [['row', 'column'][axis], places[0] - before[axis], places.at(-1) - before[axis]]
+		return places.length > 1 ? `${name}s ${from} to ${to}` : `${name} ${from}`
+	})
 const same = (cell, other) => JSON.stringify(cell) === JSON.stringify(other)
 const cellsOf = ([rows, columns]) =>
 	Array.from({ length: rows * columns }, (_, index) => [Math.floor(index / columns), index % columns])
