@@ -1,146 +1,107 @@
-"""What the windows of a pooling layer see, which of their cells makes the output, and small grids to pool."""
+"""What the windows of a pooling layer see, where their gradient goes, and small grids to pool."""
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
 
-from cnn_core import ops
-from cnn_core.geometry import Axis
+from cnn_core import images
+from cnn_core.scene import NOTHING, Scene, Wiring
 
 PADDING_VALUES = {"max": -np.inf, "average": 0.0, "min": np.inf}
 """Name of a way to pool -> what torch's padding counts as."""
 
-MAX_SIDE = 6
-"""Most rows, and most columns, of a grid written as text."""
 
-MAX_NUMBER = 999
-"""Largest magnitude of a number in it."""
+PHOTOGRAPH = "camera"
+"""Key in `images.IMAGES` of the picture that `photograph` scales down."""
 
 
-@dataclass(frozen=True, eq=False)
-class Pooled:
-    """A picture as the windows of a pooling layer see it, and what they make of it.
-
-    Attributes:
-        height: The layer along the rows.
-        width: The layer along the columns.
-        mode: max, average or min.
-        seen: The picture with its padding, and NaN where a window hangs over, shape (C, H_seen, W_seen).
-        output: Shape (C, H_out, W_out).
-    """
-
-    height: Axis
-    width: Axis
-    mode: str
-    seen: np.ndarray
-    output: np.ndarray
-
-    def place(self, at: tuple[int, int]) -> tuple[slice, slice]:
-        """Find the rows and the columns of `seen` under the window of one output.
-
-        Args:
-            at: Row and column of the output.
-
-        Returns:
-            Slices with the window's dilation as their step.
-
-        Raises:
-            IndexError: If there is no such output.
-        """
-        rows, columns = (
-            slice(start, start + axis.effective_kernel_size, axis.dilation)
-            for axis, start in (
-                (self.height, self.height.window_starts[at[0]]),
-                (self.width, self.width.window_starts[at[1]]),
-            )
-        )
-        return rows, columns
-
-    def window(self, at: tuple[int, int]) -> np.ndarray:
-        """Take out what the window of one output sees.
-
-        Args:
-            at: Row and column of the output.
-
-        Returns:
-            Shape (C, kH, kW).
-
-        Raises:
-            IndexError: If there is no such output.
-        """
-        rows, columns = self.place(at)
-        return self.seen[:, rows, columns]
-
-    def makers(self, at: tuple[int, int]) -> np.ndarray:
-        """Tell which cells of a window make its output.
-
-        Args:
-            at: Row and column of the output.
-
-        Returns:
-            Boolean, shape (C, kH, kW): for max and min the cells that win, several if they are equal; for the
-            average all that are counted.
-
-        Raises:
-            IndexError: If there is no such output.
-        """
-        window = self.window(at)
-        if self.mode == "average":
-            return ~np.isnan(window)
-        return window == self.output[:, at[0], at[1], None, None]
-
-
-def pool(x: np.ndarray, height: Axis, width: Axis, *, mode: str = "max") -> Pooled:
-    """Pool the channels of one picture, and keep what each window sees.
+def windows(scene: Scene) -> np.ndarray:
+    """Lay out what the window of each output sees.
 
     Args:
-        x: Shape (C, H, W).
-        height: The layer along the rows, for an input of H pixels.
-        width: The layer along the columns, for an input of W pixels.
-        mode: max, average or min.
+        scene: A pooling layer.
 
     Returns:
-        The record, in float64.
+        Shape (C, H_out, W_out, kH, kW), float64: padding as it counts, NaN where the window hangs over.
 
     Raises:
-        ValueError: If the mode is unknown, the padding exceeds half of the window, or the picture has not the
-            size that the axes are for, or only one of the axes has `ceil_mode`.
+        ValueError: If the scene is not of a pooling layer.
 
     Example:
-        >>> pooled = pool(np.arange(9).reshape(1, 3, 3), Axis(3, 2), Axis(3, 2))
-        >>> pooled.output[0]
-        array([[4., 5.],
-               [7., 8.]])
-        >>> pooled.window((0, 0))[0]
-        array([[0., 1.],
-               [3., 4.]])
+        >>> from cnn_core.geometry import Axis
+        >>> from cnn_core.scene import pooling
+        >>> windows(pooling(np.arange(16).reshape(1, 4, 4), Axis(4, 2, 2), Axis(4, 2, 2)))[0, 1, 0]
+        array([[ 8.,  9.],
+               [12., 13.]])
     """
-    if x.shape[1:] != (height.input_size, width.input_size):
-        raise ValueError(
-            f"picture {x.shape[1]} x {x.shape[2]} (shape {x.shape}) "
-            f"is not the axes' input {height.input_size} x {width.input_size}"
-        )
-    if height.ceil_mode != width.ceil_mode:
-        raise ValueError(
-            f"ceil_mode {height.ceil_mode} (height) is not ceil_mode {width.ceil_mode} (width); "
-            "a pooling layer has one for both"
-        )
-    x = x.astype(float)
-    output = ops.pool2d(
-        x[None],
-        (height.kernel_size, width.kernel_size),
-        stride=(height.stride, width.stride),
-        padding=(height.padding, width.padding),
-        dilation=(height.dilation, width.dilation),
-        ceil_mode=height.ceil_mode,
-        mode=mode,
-    )[0]
-    padded = np.pad(x, ((0, 0), height.padding, width.padding), constant_values=PADDING_VALUES[mode])
-    overhang = ((0, 0), (0, height.overhang), (0, width.overhang))
-    return Pooled(height, width, mode, np.pad(padded, overhang, constant_values=np.nan), output)
+    if scene.mode not in PADDING_VALUES:
+        raise ValueError(f"mode {scene.mode!r} is not one of {', '.join(PADDING_VALUES)}")
+    rows, columns = (np.array(wiring.source) for wiring in (scene.height, scene.width))
+    real = (rows >= 0)[:, None] & (columns >= 0)
+    seen = np.where(real, scene.x[:, rows][:, :, columns], PADDING_VALUES[scene.mode])
+    seen[:, rows == NOTHING] = np.nan
+    seen[:, :, columns == NOTHING] = np.nan
+    return seen[:, *_places(scene)]
+
+
+def shares(scene: Scene) -> np.ndarray:
+    """Divide the gradient of each output among the cells of its window.
+
+    Args:
+        scene: A pooling layer.
+
+    Returns:
+        Shape (C, H_out, W_out, kH, kW), float64, which sums to 1 over each window. For max and min all goes to
+        the winner, which is the first of equals, as in torch. An average gives equal parts to all that it
+        counts, padding included.
+
+    Raises:
+        ValueError: If the scene is not of a pooling layer.
+
+    Example:
+        >>> from cnn_core.geometry import Axis
+        >>> from cnn_core.scene import pooling
+        >>> shares(pooling(np.array([[[3, 7], [7, 0]]]), Axis(2, 2), Axis(2, 2)))[0, 0, 0]
+        array([[0., 1.],
+               [0., 0.]])
+    """
+    seen = windows(scene)
+    flat = seen.reshape(*seen.shape[:3], -1)
+    if scene.mode == "average":
+        counted = np.isfinite(flat)
+        return (counted / counted.sum(axis=-1, keepdims=True)).reshape(seen.shape)
+    first = (np.nanargmax if scene.mode == "max" else np.nanargmin)(flat, axis=-1)
+    return (np.arange(flat.shape[-1]) == first[..., None]).astype(float).reshape(seen.shape)
+
+
+def gradient(scene: Scene) -> np.ndarray:
+    """Differentiate the sum of all outputs with respect to the input.
+
+    Args:
+        scene: A pooling layer.
+
+    Returns:
+        Shape (C, H, W), float64: for max and min in how many windows each number wins, for the average the sum
+        of its shares. What goes to padding is lost.
+
+    Raises:
+        ValueError: If the scene is not of a pooling layer.
+
+    Example:
+        >>> from cnn_core.geometry import Axis
+        >>> from cnn_core.scene import pooling
+        >>> gradient(pooling(np.arange(9).reshape(1, 3, 3), Axis(3, 2), Axis(3, 2)))[0]
+        array([[0., 0., 0.],
+               [0., 1., 1.],
+               [0., 1., 1.]])
+    """
+    channels, rows, columns = scene.x.shape
+    padded = np.zeros((channels, len(scene.height.source), len(scene.width.source)))
+    np.add.at(padded, (slice(None), *_places(scene)), shares(scene))
+    top, left = scene.height.before, scene.width.before
+    return padded[:, top : top + rows, left : left + columns]
 
 
 def counting(height: int, width: int) -> np.ndarray:
@@ -192,40 +153,26 @@ def negative(height: int, width: int) -> np.ndarray:
     return counting(height, width) - height * width
 
 
-GRIDS: Mapping[str, Callable[[int, int], np.ndarray]] = MappingProxyType(
-    {"mixed": mixed, "counting": counting, "negative": negative}
-)
-"""Name -> function of (height, width) that gives a grid of whole numbers."""
-
-
-def parse_grid(text: str) -> np.ndarray:
-    """Read a grid from a short text: spaces between numbers, semicolons between rows.
+def photograph(height: int, width: int) -> np.ndarray:
+    """Scale a photograph down to a few pixels: a man with a camera, black at 0 and white at 255.
 
     Args:
-        text: For example `1 2 3; 4 5 6`.
+        height: Number of rows.
+        width: Number of columns.
 
     Returns:
-        Shape (H, W), float64.
+        Shape (height, width), uint8; of the square picture the upper or the left part, if one is smaller.
 
     Raises:
-        ValueError: If a number cannot be read or is too large, if rows differ in length, or if there are too
-            many rows or columns.
-
-    Example:
-        >>> parse_grid("1 -2; 0.5 4")
-        array([[ 1. , -2. ],
-               [ 0.5,  4. ]])
+        FileNotFoundError: If the photograph is not installed.
     """
-    rows = [row.replace("−", "-").split() for row in text.split(";")]
-    lengths = [len(row) for row in rows]
-    for index, length in enumerate(lengths):
-        if length == 0:
-            raise ValueError(f"row {index} is empty; write numbers with spaces between them")
-        if length != lengths[0]:
-            raise ValueError(f"row {index} has length {length}, not {lengths[0]} as row 0")
-    if max(len(rows), lengths[0]) > MAX_SIDE:
-        raise ValueError(f"grid {len(rows)} x {lengths[0]} exceeds {MAX_SIDE} x {MAX_SIDE}")
-    return np.array([[_parse_number(word) for word in row] for row in rows])
+    return images.load(PHOTOGRAPH, size=max(height, width))[:height, :width]
+
+
+GRIDS: Mapping[str, Callable[[int, int], np.ndarray]] = MappingProxyType(
+    {"mixed": mixed, "counting": counting, "negative": negative, "photograph": photograph}
+)
+"""Name -> function of (height, width) that gives a grid of whole numbers."""
 
 
 def format_number(value: float) -> str:
@@ -264,14 +211,15 @@ def stack_channels(grid: np.ndarray, num_channels: int) -> np.ndarray:
     return grid + np.arange(num_channels)[:, None, None]
 
 
-def _parse_number(word: str) -> float:
-    try:
-        number = float(word)
-    except ValueError:
-        number = math.nan
-    shown = word if len(word) <= 12 else f"{word[:12]}..."
-    if not math.isfinite(number):
-        raise ValueError(f"'{shown}' is not a number such as 7, -1 or 0.5")
-    if abs(number) > MAX_NUMBER:
-        raise ValueError(f"number {shown} is not between -{MAX_NUMBER} and {MAX_NUMBER}")
-    return number
+def _places(scene: Scene) -> tuple[np.ndarray, np.ndarray]:
+    """Find the padded pixels under each window, to index (H, W): (H_out, 1, kH, 1) and (1, W_out, 1, kW)."""
+    rows, columns = _places_along(scene.height), _places_along(scene.width)
+    return rows[:, None, :, None], columns[None, :, None, :]
+
+
+def _places_along(wiring: Wiring) -> np.ndarray:
+    # A cell without a link hangs over the end, and then so does the last pixel, to which -1 points.
+    places = np.full((wiring.output_size, wiring.kernel_size), -1)
+    for output, pixel, cell in wiring.links:
+        places[output, cell] = pixel
+    return places

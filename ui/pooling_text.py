@@ -1,11 +1,19 @@
-"""What the page on pooling says in words, formulas and code, for the settings of the moment."""
+"""What the page on pooling says in words and formulas, for the settings of the moment."""
 
 from collections.abc import Mapping
 
 import numpy as np
 
+from cnn_core import images
 from cnn_core.geometry import Axis
-from cnn_core.pooling import Pooled, format_number
+from cnn_core.pooling import format_number, gradient, shares, windows
+from cnn_core.scene import Scene, Wiring
+
+Place = tuple[int, int, int]
+"""Channel, row and column of an output."""
+
+MAX_WRITTEN = 6
+"""Most rows, and most columns, of a window that is written out."""
 
 EXACT = 1e-6
 """A change below this is rounding."""
@@ -21,9 +29,6 @@ PADDING = {
     ),
 }
 """Name of a way to pool -> how its padding counts."""
-
-TAKEN = {"max": "the largest of", "average": "the average of", "min": "the smallest of"}
-"""Name of a way to pool -> what it takes."""
 
 
 def count(number: int, one: str) -> str:
@@ -41,38 +46,61 @@ def layer(height: Axis, width: Axis) -> str:
     )
 
 
-def output(pooled: Pooled, at: tuple[int, int]) -> str:
-    """Say which number one window gives in channel 0."""
-    numbers = count(int(np.isfinite(pooled.window(at)[0]).sum()), "number")
-    value = pooled.output[0, at[0], at[1]]
-    about = "" if _is_short(value) else "about "
-    place = f"Output row {at[0]}, column {at[1]}"
-    return f"{place}: {TAKEN[pooled.mode]} {numbers} is {about}{format_number(value)}."
-
-
-def legend(pooled: Pooled) -> str:
-    """Name the marks that the drawing of the windows has now."""
-    axes = (pooled.height, pooled.width)
-    marks = ["The framed window makes the framed output."]
-    if pooled.mode != "average":
-        marks.append("A ring marks the number that wins.")
-    if any(sum(axis.padding) for axis in axes):
-        marks.append("Hatched: padding, with the number it counts as.")
-    if any(axis.left_over for axis in axes):
+def legend(height: Axis, width: Axis, mode: str) -> str:
+    """Name the marks that the figure has now."""
+    marks = ["Point at an output: its window is framed. Point at an input: the outputs it feeds are framed."]
+    if mode != "average":
+        marks.append("A ring marks what wins.")
+    if any(sum(axis.padding) for axis in (height, width)):
+        marks.append("Hatched: padding.")
+    if any(axis.left_over for axis in (height, width)):
         marks.append("Hatched and dimmed: left over.")
-    if any(axis.overhang for axis in axes):
-        marks.append("Hatched and empty: a window hangs over, and there is nothing to count.")
+    if any(axis.overhang for axis in (height, width)):
+        marks.append("Empty: a window hangs over, and there is nothing to count.")
     return " ".join(marks)
 
 
-def latex_output(pooled: Pooled, at: tuple[int, int]) -> str:
-    """Write what one window gives in channel 0; a dot stands where it hangs over."""
-    window, value = pooled.window(at)[0], pooled.output[0, at[0], at[1]]
-    cells = r" \\ ".join(" & ".join(_latex(number) or r"\cdot" for number in row) for row in window)
-    num_counted = np.sum(~np.isnan(window))
-    taken = rf"\frac{{1}}{{{num_counted}}} \sum" if pooled.mode == "average" else rf"\{pooled.mode}"
+def credit(name: str) -> str:
+    """Say what a picture shows, who made it, and on what terms."""
+    picture = images.IMAGES[name]
+    return f"{picture.title}. Picture: {picture.credit}, {picture.licence}."
+
+
+def where_gradient_goes(scene: Scene, at: Place) -> str:
+    """Say which numbers share the gradient of one output, and what the first of them gets from all outputs."""
+    window, share = windows(scene)[at], shares(scene)[at]
+    rows, columns = _seen_by(scene.height, at[1]), _seen_by(scene.width, at[2])
+    u, v = next((u, v) for u in rows for v in columns if share[u, v])
+    pixel = at[0], rows[u], columns[v]
+    number = f"{format_number(scene.x[pixel])} in row {pixel[1]}, column {pixel[2]}"
+    total = gradient(scene)[pixel]
+    if scene.mode == "average":
+        num_counted = np.count_nonzero(share)
+        num_lost = num_counted - len(rows) * len(columns)
+        lost = f" Lost in the padding: {num_lost} of {num_counted} parts." if num_lost else ""
+        return (
+            f"Each number in the window of output {_place(scene, at)} gets $\\frac{{1}}{{{num_counted}}}$ of its "
+            f"gradient.{lost} All outputs together give the {number} a gradient of {_about(total)}."
+        )
+    num_equal = np.count_nonzero(window == scene.y[at]) - 1
+    tie = f" It is the first of {num_equal + 1} that are equal." if num_equal else ""
+    return (
+        f"The whole gradient of output {_place(scene, at)} goes to the {number}.{tie} "
+        f"It wins in {count(int(total), 'window')}, so all outputs together give it a gradient of {int(total)}."
+    )
+
+
+def latex_output(scene: Scene, at: Place) -> str:
+    """Write what one window gives; a dot stands where it hangs over, and dots for the middle of a large window."""
+    window, value = windows(scene)[at], scene.y[at]
+    cells = [[_latex(number) or r"\cdot" for number in row] for row in window]
+    cells = _shortened([_shortened(row, r"\cdots") for row in cells], [r"\vdots"])
+    matrix = r" \\ ".join(" & ".join(row) for row in cells)
+    taken = (
+        rf"\frac{{1}}{{{np.sum(~np.isnan(window))}}} \sum" if scene.mode == "average" else rf"\{scene.mode}"
+    )
     equals = "=" if _is_short(value) else r"\approx"
-    return rf"{taken} \begin{{pmatrix}} {cells} \end{{pmatrix}} {equals} {_latex(value)}"
+    return rf"{taken} \begin{{pmatrix}} {matrix} \end{{pmatrix}} {equals} {_latex(value)}"
 
 
 def latex_size(axis: Axis, name: str) -> str:
@@ -137,99 +165,6 @@ def stride_cost(stride: int) -> str:
     )
 
 
-def grid_code(x: np.ndarray, pooled: Pooled) -> dict[str, str]:
-    """Write the code that pools a small grid, with this package and with PyTorch.
-
-    Args:
-        x: Channels X, X + 1, ..., shape (C, H, W).
-        pooled: The layer that was applied to it.
-    """
-    rows = ",\n    ".join(f"[{', '.join(f'{number:g}' for number in row)}]" for row in x[0])
-    grid = f"[\n    {rows},\n]"
-    channels = ", ".join(f"grid + {c}" if c else "grid" for c in range(len(x)))
-    to_x = "grid[None, None]" if len(x) == 1 else f"{{}}.stack([{channels}])[None]"
-    ours = (
-        f"import numpy as np\nfrom cnn_core import ops\n\ngrid = np.array({grid})\n"
-        f"x = {to_x.format('np')}\ny = {_our_pool(pooled.height, pooled.width, pooled.mode)}"
-    )
-    torch = (
-        f"import torch\nfrom torch import nn\n\ngrid = torch.tensor({grid}).float()\n"
-        f"x = {to_x.format('torch')}\ny = {_torch_pool(pooled.height, pooled.width, pooled.mode)}"
-    )
-    return {"ours": ours, "torch": torch}
-
-
-def picture_code(name: str, pooled: Pooled) -> dict[str, str]:
-    """Write the code that pools a picture that is always here."""
-    head = {"ours": "import numpy as np\nfrom cnn_core import images, ops\n"}
-    head["torch"] = "import torch\nfrom torch import nn\nfrom cnn_core import images\n"
-    load = f'\npicture = images.load("{name}")\n'
-    if len(pooled.output) == 1:
-        x = {"ours": "picture[None, None]", "torch": "torch.from_numpy(picture)[None, None].float()"}
-    else:
-        x = {"ours": "np.moveaxis(picture, 2, 0)[None]"}
-        x["torch"] = "torch.from_numpy(picture).permute(2, 0, 1)[None].float()"
-    y = {"ours": _our_pool(pooled.height, pooled.width, pooled.mode)}
-    y["torch"] = _torch_pool(pooled.height, pooled.width, pooled.mode)
-    return {key: f"{head[key]}{load}x = {x[key]}\ny = {y[key]}" for key in head}
-
-
-def shift_code(
-    name: str,
-    height: Axis,
-    width: Axis,
-    mode: str,
-    *,
-    kernel: np.ndarray | None,
-    relu: bool,
-    moves: list[int] | None,
-    crop: int,
-) -> dict[str, str]:
-    """Write the code that measures the changes after pooling.
-
-    Args:
-        name: Name of the picture.
-        height: The layer along the rows.
-        width: The layer along the columns.
-        mode: max, average or min.
-        kernel: Kernel that makes the feature map, shape (kH, kW); None for the picture itself.
-        relu: Whether negative numbers of the feature map become 0.
-        moves: Whole outputs by which the first output is moved along at each shift; None for in place.
-        crop: Height and width of the crops, in pixels.
-    """
-    load = f'\npicture = images.to_grey(images.load("{name}"))\n'
-    crops = f"shifts.shifted_crops(picture, {crop})"
-    cells = None if kernel is None else kernel.tolist()
-    ours = f"import numpy as np\nfrom cnn_core import images, ops, shifts\n{load}x = {crops}.astype(np.float32)\n"
-    torch = (
-        "import torch\nfrom torch import nn\nfrom torch.nn import functional as F\n"
-        f"from cnn_core import images, shifts\n{load}x = torch.from_numpy({crops}).float()\n"
-    )
-    if cells:
-        ours += f"x = ops.conv2d(x, np.array([[{cells}]]))\n"
-        torch += f"x = F.conv2d(x, torch.tensor([[{cells}]]))\n"
-    if relu:
-        ours += "x = np.maximum(x, 0)\n"
-        torch += "x = x.relu()\n"
-    stride = "" if moves is None else f", effective_stride={width.stride}"
-    ours += f"pooled = {_our_pool(height, width, mode)}\ny = shifts.changes(pooled{stride})"
-    torch += (
-        f"pooled = {_torch_pool(height, width, mode)}.double()\n"
-        "values = pooled[0].flatten().sort().values\n"
-        "n = len(values)\n"
-        "typical = 2 * ((2 * torch.arange(n) - n + 1) * values).mean() / n\n"
-    )
-    if moves is None:
-        torch += "y = (pooled - pooled[0]).abs().mean((1, 2, 3)) / typical"
-    else:
-        torch += (
-            f"moves = {moves}\nwidth = pooled.shape[-1]\ny = torch.stack([\n"
-            "    (pooled[s, ..., m:] - pooled[0, ..., : width - m]).abs().mean()\n"
-            "    for s, m in enumerate(moves)\n]) / typical"
-        )
-    return {"ours": ours, "torch": torch}
-
-
 def _listed(condition: np.ndarray) -> str:
     shifts = [str(shift) for shift in np.flatnonzero(condition)]
     return " and ".join(filter(None, [", ".join(shifts[:-1]), shifts[-1]]))
@@ -247,6 +182,28 @@ def _rest(height: Axis, width: Axis) -> str:
     return ", ".join(filter(None, words)) or "nothing left over"
 
 
+def _place(scene: Scene, at: Place) -> str:
+    channel = f"channel {at[0]}, " if len(scene.y) > 1 else ""
+    return f"{channel}row {at[1]}, column {at[2]}"
+
+
+def _seen_by(wiring: Wiring, index: int) -> dict[int, int]:
+    """Name the input pixel under each cell of one window that has one."""
+    return {
+        cell: wiring.source[pixel]
+        for output, pixel, cell in wiring.links
+        if output == index and wiring.source[pixel] >= 0
+    }
+
+
+def _shortened(items: list, dots: object) -> list:
+    return items if len(items) <= MAX_WRITTEN else [*items[: MAX_WRITTEN - 2], dots, items[-1]]
+
+
+def _about(value: float) -> str:
+    return f"{'' if _is_short(value) else 'about '}{format_number(value)}"
+
+
 def _is_short(value: float) -> bool:
     """Tell whether two decimals write the value exactly."""
     return bool(np.isclose(value, round(value, 2), rtol=0, atol=1e-9))
@@ -254,26 +211,3 @@ def _is_short(value: float) -> bool:
 
 def _latex(number: float) -> str:
     return format_number(number).replace("−", "-").replace("∞", r"\infty")
-
-
-def _arguments(height: Axis, width: Axis) -> str:
-    pairs = {
-        "": (height.kernel_size, width.kernel_size),
-        "stride=": (height.stride, width.stride),
-        "padding=": (height.padding[0], width.padding[0]),
-    }
-    written = [
-        f"{name}{pair[0] if pair[0] == pair[1] else pair}" for name, pair in pairs.items() if any(pair)
-    ]
-    return ", ".join([*written, "ceil_mode=True"] if height.ceil_mode else written)
-
-
-def _our_pool(height: Axis, width: Axis, mode: str) -> str:
-    return f'ops.pool2d(x, {_arguments(height, width)}, mode="{mode}")'
-
-
-def _torch_pool(height: Axis, width: Axis, mode: str) -> str:
-    arguments = _arguments(height, width)
-    if mode == "min":
-        return f"-nn.MaxPool2d({arguments})(-x)"
-    return f"nn.{'AvgPool2d' if mode == 'average' else 'MaxPool2d'}({arguments})(x)"

@@ -4,27 +4,28 @@ from dataclasses import replace
 import numpy as np
 import streamlit as st
 
-from cnn_core import images, ops, shifts
+from cnn_core import images, ops, scene, shifts
 from cnn_core.geometry import Axis, max_pool_padding
 from cnn_core.kernels import KERNELS
-from cnn_core.plots.pooling import before_after, pooled_windows
+from cnn_core.plots.pooling import before_after
 from cnn_core.plots.shifts import Stage, change_curves, stages
-from cnn_core.pooling import GRIDS, Pooled, parse_grid, pool, stack_channels
-from ui import controls, page, pooling_text
+from cnn_core.pooling import GRIDS, PHOTOGRAPH, stack_channels
+from ui import controls, explorer, page, pooling_code, pooling_settings, pooling_text
+from ui.pooling_settings import CEIL, FLOOR, GRID, IN_PLACE, MOVED, NONE, PICTURE, PLAIN, RECTIFIED, SHIFT
 
-MAX_INPUT, MAX_CHANNELS, MAX_WINDOW, MAX_STRIDE = 6, 3, 13, 8
-GRID, PICTURE, SHIFT = "small grid", "picture", "shift test"
+MAX_CHANNELS, MAX_WINDOW, MAX_STRIDE = 3, 13, 8
 MODES = ["max", "average", "min"]
-FLOOR, CEIL = "floor", "ceil"
-TYPED = "own"
 PICTURES = [name for name, picture in images.IMAGES.items() if picture.highest == 255]
 CROP, NUM_SHIFTS = 96, 9
 EDGES = KERNELS["book-columns"].values
-RECTIFIED, PLAIN, NONE = "edges after ReLU", "edges", "the picture"
-IN_PLACE, MOVED = "in place", "moved along"
 BEFORE = "before pooling"
 
 load_picture = st.cache_data(images.load, max_entries=len(PICTURES), show_spinner=False)
+
+
+@st.cache_data(max_entries=20, show_spinner=False)
+def make_grid(name: str, height: int, width: int) -> np.ndarray:
+    return GRIDS[name](height, width)
 
 
 def choose_mode() -> str:
@@ -68,7 +69,9 @@ def choose_rounding() -> str:
 
 def choose_axis(prefix: str, input_size: int | None, *, largest: int | None = None, pads: bool) -> Axis:
     if input_size is None:
-        input_size = controls.integer("Input size", key=f"{prefix}input", default=4, low=2, high=MAX_INPUT)
+        input_size = controls.integer(
+            "Input size", key=f"{prefix}input", default=4, low=2, high=explorer.MAX_SIZE
+        )
     largest = min(MAX_WINDOW, largest or input_size)
     window = controls.integer("Window size", key=f"{prefix}window", default=2, low=1, high=largest)
     padding = 0
@@ -87,115 +90,63 @@ def choose_axis(prefix: str, input_size: int | None, *, largest: int | None = No
 
 def values_of(prefix: str, axis: Axis) -> dict[str, int]:
     return {
-        f"{prefix}input": min(axis.input_size, MAX_INPUT),
+        f"{prefix}input": min(axis.input_size, explorer.MAX_SIZE),
         f"{prefix}window": axis.kernel_size,
         f"{prefix}padding": axis.padding[0],
         f"{prefix}stride": axis.stride,
     }
 
 
+def pool(x: np.ndarray, height: Axis, width: Axis, mode: str) -> np.ndarray:
+    return ops.pool2d(
+        x,
+        (height.kernel_size, width.kernel_size),
+        stride=(height.stride, width.stride),
+        padding=(height.padding, width.padding),
+        ceil_mode=height.ceil_mode,
+        mode=mode,
+    )
+
+
 # The small grid
 
 
 def show_grid() -> None:
-    left, right = st.columns([2, 3], gap="large")
+    left, right = st.columns([1, 2], gap="large")
     with left:
         mode = choose_mode()
-        chosen = choose_grid()
-    if chosen is None:
-        right.info("The drawing will be here as soon as the numbers can be read.")
-        page.try_this(GRID_SETTINGS, prefix="p-")
-        return
-    x, height, width = chosen
-    pooled = pool(x, height, width, mode=mode)
+        name = controls.choice("Numbers", list(GRIDS), key="p-numbers")
+        height, width = choose_layer()
+        num_channels = controls.integer("Channels in", key="p-channels", default=1, low=1, high=MAX_CHANNELS)
+    start = stack_channels(make_grid(name, height.input_size, width.input_size), num_channels)
+    x, _ = explorer.numbers(start, None, prefix="p-", base=name)
+    pooled = scene.pooling(x, height, width, mode=mode)
+    at = explorer.pinned_output("p-", pooled)
     with right:
-        at = choose_output(pooled)
-        draw_grid(pooled, at)
-    page.try_this(GRID_SETTINGS, prefix="p-")
-    explain_grid(pooled, at)
-    page.in_code(**pooling_text.grid_code(x, pooled))
+        white = 255 if name == "photograph" else None
+        explorer.show(pooled, prefix="p-", grey=white, highest=white or 9, grey_output=bool(white))
+        page.reading(pooling_text.layer(height, width))
+        st.caption(pooling_text.legend(height, width, mode))
+        if white:
+            st.caption(pooling_text.credit(PHOTOGRAPH))
+    page.try_this(pooling_settings.GRIDS, prefix="p-")
+    explain_grid(pooled, height, width, at)
+    page.in_code(**pooling_code.grid_code(name, start, pooled, height, width))
 
 
-def choose_grid() -> tuple[np.ndarray, Axis, Axis] | None:
-    """Choose the numbers and the layer; None where typed numbers cannot be read."""
-    name = controls.choice("Numbers", [*GRIDS, TYPED], key="p-numbers")
-    typed = None
-    if name == TYPED:
-        text = controls.text(
-            "Your grid",
-            key="p-typed",
-            default="3 1 2 4; 5 6 8 7; 9 2 1 0; 3 4 6 5",
-            max_chars=300,
-            help="Spaces between numbers, semicolons between rows.",
-        )
-        with page.errors_in_place():
-            typed = parse_grid(text)
-        if typed is None:
-            return None
-    height, width = choose_layer(None if typed is None else typed.shape)
-    num_channels = controls.integer("Channels in", key="p-channels", default=1, low=1, high=MAX_CHANNELS)
-    grid = GRIDS[name](height.input_size, width.input_size) if typed is None else typed
-    return stack_channels(grid, num_channels), height, width
-
-
-def choose_output(pooled: Pooled) -> tuple[int, int]:
-    _, rows, columns = pooled.output.shape
-    first, second = st.columns(2)
-    with first:
-        row = controls.integer("Output row", key="p-row", default=0, low=0, high=rows - 1)
-    with second:
-        column = controls.integer("Output column", key="p-column", default=0, low=0, high=columns - 1)
-    return row, column
-
-
-def draw_grid(pooled: Pooled, at: tuple[int, int]) -> None:
-    words = f"{pooling_text.layer(pooled.height, pooled.width)} {pooling_text.output(pooled, at)}"
-    page.figure(pooled_windows(pooled, at=at, palette=page.palette()), key="p-windows", alt=words)
-    page.reading(words)
-    st.caption(pooling_text.legend(pooled))
-
-
-GRID_SETTINGS = [
-    page.Setting(
-        "The book's first",
-        "Window 2, stride 1. Which inputs never win? Take the average: which four numbers come out?",
-        {"p-numbers": "counting", "p-h-input": 3, "p-h-stride": 1},
-    ),
-    page.Setting(
-        "Two channels",
-        "X and X + 1 come out as two channels. What would a convolution do with them?",
-        {"p-numbers": "counting", "p-channels": 2, "p-h-window": 3, "p-h-padding": 1},
-    ),
-    page.Setting(
-        "Oblong",
-        "Window 2 x 3, stride 2 x 3, padding 0 and 1. Why is the output still square?",
-        {
-            "p-numbers": "counting",
-            "p-alike": False,
-            "p-h-window": 2,
-            "p-h-stride": 2,
-            "p-w-window": 3,
-            "p-w-stride": 3,
-            "p-w-padding": 1,
-        },
-    ),
-    page.Setting(
-        "Hanging over",
-        "The last window finds 4 numbers instead of 9. Choose floor: which numbers are never seen?",
-        {"p-h-input": 6, "p-h-window": 3, "p-rounding": CEIL, "p-row": 2, "p-column": 2},
-    ),
-]
-
-
-def explain_grid(pooled: Pooled, at: tuple[int, int]) -> None:
+def explain_grid(pooled: scene.Scene, height: Axis, width: Axis, at: tuple[int, int, int]) -> None:
     page.explanation()
     st.latex(pooling_text.latex_output(pooled, at))
     st.markdown(
         "Each window becomes one number. Nothing is multiplied by a weight, so nothing is learned: pooling has "
         "**0 parameters**, whatever its window."
     )
-    show_sizes(pooled.height, pooled.width)
-    channels = pooling_text.count(len(pooled.output), "channel")
+    st.markdown(
+        "**The gradient** says how much an output grows if one of its inputs grows by a little. Training needs it. "
+        + pooling_text.where_gradient_goes(pooled, at)
+    )
+    show_sizes(height, width)
+    channels = pooling_text.count(len(pooled.y), "channel")
     st.markdown(
         f"- **Padding** {pooling_text.PADDING[pooled.mode]} It may be at most half of the window: then no window "
         "sees padding alone.\n"
@@ -203,8 +154,7 @@ def explain_grid(pooled: Pooled, at: tuple[int, int]) -> None:
         "window for them. Where it hangs over there is nothing, not even a zero.\n"
         f"- **Channels** are pooled one by one: {channels} in, {channels} out. A convolution adds up what it makes "
         "of its input channels.\n"
-        "- **Stride** is the window size if you do not say otherwise, in PyTorch and here in the code. Then windows do "
-        "not overlap."
+        "- **Stride** is the window size if you do not say otherwise in PyTorch's layers. Then windows do not overlap."
     )
 
 
@@ -223,7 +173,7 @@ def show_sizes(height: Axis, width: Axis) -> None:
 
 
 def show_picture() -> None:
-    left, right = st.columns([2, 3], gap="large")
+    left, right = st.columns([1, 2], gap="large")
     with left:
         mode = choose_mode()
         name = choose_picture()
@@ -236,27 +186,22 @@ def show_picture() -> None:
         )
         height, width = choose_layer(picture.shape[:2])
     x = np.moveaxis(np.atleast_3d(picture), 2, 0)  # (C, H, W)
-    pooled = pool(x, height, width, mode=mode)
+    pooled = pool(x[None], height, width, mode)[0]
     with right:
-        draw_picture(name, x, pooled, apart=apart, to_scale=to_scale)
-    page.try_this(PICTURE_SETTINGS, prefix="p-")
-    explain_picture(pooled)
-    page.in_code(**pooling_text.picture_code(name, pooled))
-
-
-def draw_picture(name: str, x: np.ndarray, pooled: Pooled, *, apart: bool, to_scale: bool) -> None:
-    figure = before_after(
-        pairs(x, pooled.output, apart=apart),
-        to_scale=to_scale,
-        size=200 if apart else 260,
-        palette=page.palette(),
-    )
-    words = pooling_text.layer(pooled.height, pooled.width)
-    picture = images.IMAGES[name]
-    alt = f"{picture.title}, before and after {pooled.mode} pooling. {words}"
-    page.figure(figure, key="p-pictures", alt=alt)
-    page.reading(words)
-    st.caption(f"{picture.title}. Picture: {picture.credit}, {picture.licence}.")
+        figure = before_after(
+            pairs(x, pooled, apart=apart),
+            to_scale=to_scale,
+            size=200 if apart else 260,
+            palette=page.palette(),
+        )
+        words = pooling_text.layer(height, width)
+        alt = f"{images.IMAGES[name].title}, before and after {mode} pooling. {words}"
+        page.figure(figure, key="p-pictures", alt=alt)
+        page.reading(words)
+        st.caption(pooling_text.credit(name))
+    page.try_this(pooling_settings.PICTURES, prefix="p-")
+    explain_picture(pooled.shape, height, width)
+    page.in_code(**pooling_code.picture_code(name, height, width, mode, colour=len(x) == 3))
 
 
 def pairs(x: np.ndarray, output: np.ndarray, *, apart: bool) -> Mapping[str, tuple[np.ndarray, np.ndarray]]:
@@ -268,34 +213,9 @@ def pairs(x: np.ndarray, output: np.ndarray, *, apart: bool) -> Mapping[str, tup
     return {"picture": (np.moveaxis(x, 0, 2), np.moveaxis(output, 0, 2))}
 
 
-PICTURE_SETTINGS = [
-    page.Setting(
-        "Bright wins",
-        "Max pooling, window 4. What becomes of the thin dark legs of the tripod? Then choose min.",
-        {"p-view": PICTURE, "p-h-window": 4, "p-h-stride": 4},
-    ),
-    page.Setting(
-        "Smooth",
-        "The average keeps light and dark in balance. Which details does it lose?",
-        {"p-view": PICTURE, "p-mode": "average", "p-h-window": 4, "p-h-stride": 4},
-    ),
-    page.Setting(
-        "Colours apart",
-        "Red, green and blue are pooled one by one. Can a colour come out that no pixel had?",
-        {"p-view": PICTURE, "p-picture": "coffee", "p-apart": True, "p-h-window": 6, "p-h-stride": 6},
-    ),
-    page.Setting(
-        "No smaller",
-        "Stride 1 keeps almost all pixels. What does the window do, and what does the stride do?",
-        {"p-view": PICTURE, "p-h-window": 7, "p-h-stride": 1},
-    ),
-]
-
-
-def explain_picture(pooled: Pooled) -> None:
+def explain_picture(shape: tuple[int, int, int], height: Axis, width: Axis) -> None:
     page.explanation()
-    channels, rows, columns = pooled.output.shape
-    height, width = pooled.height, pooled.width
+    channels, rows, columns = shape
     before, after = height.input_size * width.input_size, rows * columns
     st.latex(
         rf"\frac{{\text{{pixels after}}}}{{\text{{pixels before}}}} = \frac{{{rows} \cdot {columns}}}"
@@ -321,7 +241,7 @@ def explain_picture(pooled: Pooled) -> None:
 
 
 def show_shift() -> None:
-    left, right = st.columns([2, 3], gap="large")
+    left, right = st.columns([1, 2], gap="large")
     with left:
         mode = choose_mode()
         name = choose_picture()
@@ -330,7 +250,7 @@ def show_shift() -> None:
         height, width = choose_layer(maps.shape[2:], pads=False)
         moved = choose_comparison() == MOVED
         shift = controls.integer("Shift", key="p-shift", default=1, low=0, high=NUM_SHIFTS - 1)
-    pooled = {each: pool_maps(maps, height, width, each) for each in MODES}
+    pooled = {each: pool(maps, height, width, each) for each in MODES}
     stride = width.stride if moved else None
     changes = {BEFORE: shifts.changes(maps, effective_stride=1 if moved else None)}
     for each in dict.fromkeys(("max", "average", mode)):
@@ -344,10 +264,10 @@ def show_shift() -> None:
             columns[map_name] = stage(maps, shift, 1 if moved else None)
         columns[f"{mode} pooled"] = stage(pooled[mode], shift, stride, grey=grey)
         draw_stages(columns, shift)
-    page.try_this(SHIFT_SETTINGS, prefix="p-")
+    page.try_this(pooling_settings.SHIFTS, prefix="p-")
     explain_shift(width, moved=moved)
     page.in_code(
-        **pooling_text.shift_code(
+        **pooling_code.shift_code(
             name,
             height,
             width,
@@ -384,11 +304,6 @@ def feature_maps(name: str, map_name: str) -> tuple[np.ndarray, np.ndarray]:
     return crops, np.maximum(maps, 0) if map_name == RECTIFIED else maps
 
 
-def pool_maps(maps: np.ndarray, height: Axis, width: Axis, mode: str) -> np.ndarray:
-    window, stride = (height.kernel_size, width.kernel_size), (height.stride, width.stride)
-    return ops.pool2d(maps, window, stride=stride, mode=mode)
-
-
 def stage(outputs: np.ndarray, shift: int, stride: int | None, *, grey: bool = False) -> Stage:
     difference = shifts.difference(outputs, shift, effective_stride=stride)
     return Stage(outputs[0, 0], outputs[shift, 0], difference[0], grey=grey)
@@ -413,30 +328,6 @@ def draw_stages(columns: Mapping[str, Stage], shift: int) -> None:
         "Blue is negative, orange positive. The crop moves over a larger picture, so real pixels come in "
         "from the left. There is no padding here: every window sees real pixels."
     )
-
-
-SHIFT_SETTINGS = [
-    page.Setting(
-        "One pixel",
-        "How much of the feature map's change is left after pooling? And with a shift of 8?",
-        {"p-view": SHIFT, "p-shift": 1},
-    ),
-    page.Setting(
-        "A larger window",
-        "Window 6 keeps the change low for longer. Now set the stride to 6: does that matter?",
-        {"p-view": SHIFT, "p-h-window": 6, "p-h-stride": 1},
-    ),
-    page.Setting(
-        "Moved along",
-        "Stride 4. At which shifts is the change 0 after pooling? And with stride 3?",
-        {"p-view": SHIFT, "p-compare": MOVED, "p-h-window": 4, "p-h-stride": 4},
-    ),
-    page.Setting(
-        "Smooth already",
-        "In the picture itself, neighbours are alike. Does pooling still help? Look at 8 pixels too.",
-        {"p-view": SHIFT, "p-map": NONE, "p-h-window": 4, "p-h-stride": 4},
-    ),
-]
 
 
 def explain_shift(width: Axis, *, moved: bool) -> None:

@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 
@@ -16,6 +18,11 @@ def reading(app):
     return next(text.value.strip("*") for text in app.markdown if " in, window " in text.value)
 
 
+def result(app):
+    """The number that the page writes behind the window of an output."""
+    return float(re.search(r"pmatrix} = (\S+)", app.latex[0].value)[1])
+
+
 @pytest.fixture
 def open_view(open_page):
     def open_view(view, **query):
@@ -24,6 +31,21 @@ def open_view(open_page):
         )
 
     return open_view
+
+
+@pytest.fixture
+def run_both():
+    """Execute both codes that a page shows, and return all names of each."""
+
+    def run_both(app):
+        results = []
+        for code in app.code:
+            names = {}
+            exec(code.value, names)
+            results.append(names)
+        return results
+
+    return run_both
 
 
 def works(app):
@@ -62,30 +84,27 @@ def test_each_picture_opens(open_view, view):
 
 @pytest.mark.parametrize(("mode", "numbers"), [("max", "4578"), ("average", "2356")])
 def test_the_books_first_example_has_the_books_numbers(open_view, mode, numbers):
-    app = open_view(GRID, numbers="counting", h_input=3, h_stride=1, mode=mode)
-    assert reading(app).startswith("3 x 3 in, window 2, stride 1, padding 0: 2 x 2 out")
     for position, number in enumerate(numbers):
-        app.select_slider("p-row").set_value(position // 2)
-        app.select_slider("p-column").set_value(position % 2).run()
-        assert reading(app).endswith(f"of 4 numbers is {number}.")
+        pin = f"output.0.{position // 2}.{position % 2}"
+        app = open_view(GRID, numbers="counting", h_input=3, h_stride=1, mode=mode, pin=pin)
+        assert reading(app).startswith("3 x 3 in, window 2, stride 1, padding 0: 2 x 2 out")
+        assert result(app) == int(number)
 
 
 def test_an_oblong_window_has_both_sizes(open_view):
-    app = open_view(GRID)
-    app.button("p-try-Oblong").click().run()
+    app = open_view(GRID, numbers="counting", alike=False, w_window=3, w_stride=3, w_padding=1)
     assert reading(app) == (
-        "4 x 4 in, window 2 x 3, stride 2 x 3, padding 0 x 1: 2 x 2 out, nothing left over. "
-        "Output row 0, column 0: the largest of 4 numbers is 5."
+        "4 x 4 in, window 2 x 3, stride 2 x 3, padding 0 x 1: 2 x 2 out, nothing left over."
     )
 
 
 def test_padding_pulls_an_average_of_negative_numbers_to_zero(open_view):
     app = open_view(GRID, numbers="negative", mode="average", h_window=3, h_padding=1)
     # -16 - 15 - 12 - 11 = -54, and five zeros
-    assert reading(app).endswith("the average of 9 numbers is −6.")
+    assert result(app) == -6
     assert r"\frac{1}{9} \sum" in app.latex[0].value
     app.segmented_control("p-mode").set_value("max").run()
-    assert reading(app).endswith("the largest of 4 numbers is −11.")
+    assert result(app) == -11
     assert r"-\infty & -16 & -15" in app.latex[0].value
 
 
@@ -94,6 +113,22 @@ def test_a_window_that_hangs_over_is_named(open_view):
     assert "3 x 3 out, the last windows hang over by 1 row and 1 column." in reading(app)
     app.segmented_control("p-rounding").set_value("floor").run()
     assert "2 x 2 out, 1 row and 1 column left over." in reading(app)
+
+
+def test_the_caption_names_the_marks_that_the_figure_has(open_view):
+    app = open_view(GRID, h_input=6, h_window=3, rounding="ceil")
+    assert "Empty: a window hangs over" in texts(app)
+    assert "left over" not in app.caption[0].value
+    app = open_view(GRID, h_input=8, h_window=3, h_padding=1, h_stride=3, mode="average")
+    assert "Hatched: padding. Hatched and dimmed: left over." in texts(app)
+    assert "A ring" not in texts(app)
+
+
+def test_the_photograph_is_credited_as_a_grid_too(open_view):
+    credit = "Photographer with a camera. Picture: Lav Varshney, CC0."
+    assert credit in texts(open_view(GRID, numbers="photograph", h_input=28))
+    assert credit in texts(open_view(PICTURE))
+    assert credit not in texts(open_view(GRID))
 
 
 def test_a_window_that_pytorch_drops_is_named(open_view):
@@ -114,34 +149,121 @@ def test_channels_are_counted(open_view):
     assert "3 channels in, 3 channels out" in texts(open_view(GRID, channels=3))
 
 
-def test_a_typed_grid_is_pooled(open_view):
-    app = open_view(GRID, numbers="own", typed="1 -2 0.5; 3 4 9")
-    assert reading(app).startswith("2 x 3 in, window 2, stride 2, padding 0: 1 x 1 out, 1 column left over.")
-    assert reading(app).endswith("the largest of 4 numbers is 4.")
+def edit(app, x, count=1):
+    shown = repr(app.session_state["p-explorer-shown"])
+    app.session_state["p-explorer"] = {"edit": {"count": count, "x": x, "weight": None, "shown": shown}}
+    return app.run()
 
 
-def test_a_grid_that_cannot_be_read_is_explained_in_place(open_view):
-    app = open_view(GRID, numbers="own")
-    for typed, message in (
-        ("1 2; 3", "row 1 has length 1, not 2 as row 0"),
-        ("1 nan", "'nan' is not a number such as 7, -1 or 0.5"),
-        ("[x](y)", r"'\[x\](y)' is not a number such as 7, -1 or 0.5"),
-        ("1 2 3 4 5 6 7", "grid 1 x 7 exceeds 6 x 6"),
-        ("", "row 0 is empty; write numbers with spaces between them"),
-    ):
-        app.text_input("p-typed").set_value(typed).run()
-        assert not app.exception
-        assert [error.value for error in app.error] == [message]
-        assert app.info[0].value == "The drawing will be here as soon as the numbers can be read."
-        assert "p-reset" in [button.key for button in app.button]
-    assert works(app.text_input("p-typed").set_value("1").run())
+def test_edited_numbers_are_pooled_and_go_into_the_address(open_view):
+    app = edit(open_view(GRID, h_input=2, h_stride=1), [[[1, -2], [0.5, 0.25]]])
+    assert works(app)
+    assert result(app) == 1
+    link = app.query_params["p-edited-x"]
+    again = open_view(GRID, h_input=2, h_stride=1, edited_x=link[0] if isinstance(link, list) else link)
+    assert again.latex[0].value == app.latex[0].value
+    again.segmented_control("p-numbers").set_value("counting").run()
+    assert result(again) == 3
+    assert "p-edited-x" not in again.query_params
+
+
+def test_edited_numbers_stay_where_they_fit_when_the_input_grows(open_view):
+    app = edit(open_view(GRID, numbers="counting", h_input=2), [[[9, 8], [7, 6]]])
+    app.select_slider("p-h-input").set_value(3).run()
+    app.select_slider("p-h-stride").set_value(1).run()
+    assert works(app)
+    assert r"\begin{pmatrix} 9 & 8 \\ 7 & 6 \end{pmatrix}" in app.latex[0].value
+
+
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        ([[[1, 2], [3, 1e308]]], "is not between -1000 and 1000"),
+        ([[[1, 2], [3, float("nan")]]], "holds something that is not a number"),
+        ([[[1, 2], [3, "x"]]], "holds something that is not a number"),
+        ([[[1, 2]]], "is not the shape (1, 2, 2) of the figure"),
+        ([[[0] * 1000] * 1000], "is not the shape (1, 2, 2) of the figure"),
+        ("<script>", "is not the shape (1, 2, 2) of the figure"),
+    ],
+)
+def test_numbers_that_cannot_be_right_are_refused_and_the_last_good_ones_stay(open_view, x, message):
+    app = edit(open_view(GRID, h_input=2), [[[1, 2], [3, 44]]])
+    app = edit(app, x, count=2)
+    assert not app.exception
+    assert [message in error.value for error in app.error] == [True]
+    assert result(app) == 44
+    assert works(edit(app, [[[1, 2], [3, 55]]], count=3))
+    assert result(app) == 55
+
+
+@pytest.mark.parametrize(
+    "pin", ["output.0.1.1", "output.0.9.9", "input.0.0.0", "output.1", "<b>", "output.0.-1.0"]
+)
+def test_only_a_pinned_output_that_exists_is_told_of(open_view, pin):
+    app = open_view(GRID, numbers="counting", pin=pin)
+    assert works(app)
+    place, value = ("row 1, column 1", 15) if pin == "output.0.1.1" else ("row 0, column 0", 5)
+    assert result(app) == value
+    assert f"The whole gradient of output {place} goes to the {value} in" in texts(app)
+
+
+def test_the_page_says_where_the_gradient_of_the_pinned_output_goes(open_view):
+    app = edit(
+        open_view(GRID, h_input=3, h_stride=1, pin="output.0.1.0"), [[[0, 0, 0], [7, 9, 1], [9, 9, 2]]]
+    )
+    assert (
+        "The whole gradient of output row 1, column 0 goes to the 9 in row 1, column 1. "
+        "It is the first of 3 that are equal. "
+        "It wins in 4 windows, so all outputs together give it a gradient of 4."
+    ) in texts(app)
+
+
+def test_the_page_says_which_shares_an_average_gives(open_view):
+    app = open_view(GRID, mode="average", numbers="counting", h_window=3, h_padding=1, h_stride=1)
+    assert (
+        r"Each number in the window of output row 0, column 0 gets $\frac{1}{9}$ of its gradient. "
+        "Lost in the padding: 5 of 9 parts. "
+        "All outputs together give the 0 in row 0, column 0 a gradient of about 0.44."
+    ) in texts(app)
+
+
+def test_large_inputs_and_windows_are_pooled(open_view, run_both):
+    app = open_view(GRID, numbers="photograph", h_input=28, h_window=13, h_padding=6, h_stride=1, channels=3)
+    assert reading(app).startswith(
+        "28 x 28 in, window 13, stride 1, padding 6: 28 x 28 out, nothing left over."
+    )
+    assert r"\cdots" in app.latex[0].value
+    assert run_both(app)[0]["y"].shape == (3, 28, 28)
+
+
+@pytest.mark.parametrize("num_edited", [1, 100])
+def test_code_for_a_large_grid_has_its_edited_numbers(open_view, run_both, num_edited):
+    app = open_view(GRID, numbers="mixed", h_input=28)
+    x = np.arange(784.0).reshape(1, 28, 28)
+    mixed = run_both(app)[0]["x"]
+    x[0].flat[num_edited:] = mixed[0].flat[num_edited:]
+    x[0, 0, 0] = -0.1234
+    for names in run_both(edit(app, x.tolist())):
+        np.testing.assert_allclose(np.asarray(names["x"].tolist()), x, rtol=1e-6)
+    assert ("pooling.mixed(28, 28)" in app.code[0].value) == (num_edited == 1)
 
 
 @pytest.mark.parametrize(
     ("view", "value"), [(GRID, "-3"), (GRID, "nan"), (GRID, ""), (PICTURE, "999999"), (SHIFT, "<b>")]
 )
 def test_links_with_wrong_values_fall_back(open_view, view, value):
-    keys = ("mode", "h_window", "h_stride", "h_padding", "h_input", "row", "shift", "map", "picture")
+    keys = (
+        "mode",
+        "h_window",
+        "h_stride",
+        "h_padding",
+        "h_input",
+        "pin",
+        "edited_x",
+        "shift",
+        "map",
+        "picture",
+    )
     assert works(open_view(view, **dict.fromkeys(keys, value), rounding=value, alike=value, compare=value))
 
 
@@ -201,13 +323,27 @@ def test_what_no_shift_can_change_is_named(open_view):
 
 
 @pytest.mark.parametrize(
+    "query",
+    [
+        {},
+        {"mode": "average", "h_window": 3, "h_padding": 1, "channels": 2, "numbers": "negative"},
+        {"mode": "min", "h_window": 3, "h_padding": 1, "numbers": "counting"},
+        {"mode": "average", "h_input": 6, "h_window": 3, "rounding": "ceil", "channels": 3},
+        {"h_input": 2, "edited_x": "1_-2.5~1_0.0625", "alike": False, "h_stride": 1, "w_window": 1},
+        {"numbers": "photograph", "h_input": 20, "h_window": 5, "h_padding": 2, "h_stride": 3, "channels": 2},
+        {"numbers": "photograph", "mode": "min", "h_input": 9, "h_window": 3, "rounding": "ceil"},
+    ],
+)
+def test_both_codes_of_a_grid_give_its_output_and_its_gradient(open_view, run_both, query):
+    ours, theirs = run_both(open_view(GRID, **query))
+    for name in ("y", "gradient"):
+        assert ours[name].shape == tuple(theirs[name].shape)
+        np.testing.assert_allclose(ours[name], theirs[name].detach().numpy(), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(
     ("view", "query"),
     [
-        (GRID, {}),
-        (GRID, {"mode": "average", "h_window": 3, "h_padding": 1, "channels": 2, "numbers": "negative"}),
-        (GRID, {"mode": "min", "h_window": 3, "h_padding": 1, "numbers": "counting"}),
-        (GRID, {"mode": "average", "h_input": 6, "h_window": 3, "rounding": "ceil", "channels": 3}),
-        (GRID, {"numbers": "own", "typed": "1 -2.5; 3 4", "alike": False, "h_stride": 1, "w_window": 1}),
         (PICTURE, {"h_window": 3, "h_padding": 1}),
         (PICTURE, {"mode": "average", "picture": "coffee", "h_window": 5, "h_stride": 4, "rounding": "ceil"}),
         (PICTURE, {"mode": "min", "picture": "coffee", "apart": True}),

@@ -1,3 +1,5 @@
+import re
+
 from playwright.sync_api import expect
 
 
@@ -32,4 +34,31 @@ def test_the_shift_test_opens_from_a_setting_and_from_its_link(visit):
     visitor.settle()
     expect(visitor.page.locator("body")).to_contain_text(exact)
     assert visitor.page.locator(".js-plotly-plot").count() == 2
+    assert visitor.exceptions() == []
+
+
+def test_a_pinned_output_and_a_typed_number_reach_the_words_below_and_the_link(visit):
+    visitor = visit("pooling?p-numbers=counting&p-h-input=3&p-h-stride=1")
+    gradient = visitor.page.locator('[data-testid="stMain"] p', has_text="The gradient says")
+    visitor.page.get_by_role("application", name=re.compile("^Input,")).focus()
+    visitor.page.keyboard.type("7.5")
+    visitor.page.keyboard.press("Enter")
+    visitor.page.wait_for_url("**p-edited-x=7.5_1_2~3_4_5~6_7_8*")
+    visitor.page.get_by_role("application", name=re.compile("^Output,")).click(position={"x": 60, "y": 10})
+    visitor.page.wait_for_url("**p-pin=output.0.0.1*")
+    told = "gradient of output row 0, column 1 goes to the 5 in row 1, column 2"
+    expect(gradient).to_contain_text(told)
+    visitor.page.reload()
+    expect(gradient).to_contain_text(told)
+    expect(visitor.page.locator('[data-testid="stCode"]').first).to_contain_text("[7.5, 1, 2]")
+    assert visitor.exceptions() == []
+
+
+def test_a_setting_pins_the_input_that_wins_most_windows(visit):
+    visitor = visit("pooling")
+    visitor.page.get_by_role("button", name="Many windows").click()
+    expect(visitor.page.locator(".explorer")).to_contain_text("Input row 2, column 2 is 34.")
+    expect(visitor.page.locator(".explorer")).to_contain_text("Its gradient is 9.")
+    visitor.page.get_by_role("button", name="Release the pin").click()
+    visitor.page.wait_for_url(lambda url: "p-pin" not in url)
     assert visitor.exceptions() == []
