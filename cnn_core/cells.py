@@ -1,12 +1,11 @@
 """Kernels cell by cell: their short text, their exact fractions, the range of what they can give.
 
-A kernel's cells are decimals or fractions with a small common denominator. So a sum over them can be
-written out in whole numbers that add up, whatever the kernel.
+A kernel's cells are decimals or fractions with a small common denominator. So sums of cells are
+exact, and code can write the kernel in whole numbers.
 """
 
 import math
 import re
-from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
@@ -171,63 +170,6 @@ def common_denominator(kernel: np.ndarray) -> int:
             "write fewer decimals or simpler fractions"
         )
     return denominator
-
-
-@dataclass(frozen=True, eq=False)
-class WholeSum:
-    """One output as a sum of whole numbers, divided once at the end.
-
-    Attributes:
-        window: Pixels under the kernel, shape (kH, kW).
-        cells: Kernel cells times the denominator, same shape.
-        denominator: What the kernel was multiplied by, at least 1.
-    """
-
-    window: np.ndarray
-    cells: np.ndarray
-    denominator: int
-
-    @property
-    def products(self) -> np.ndarray:
-        """Pixels times cells, shape (kH, kW)."""
-        return self.window * self.cells
-
-    @property
-    def total(self) -> int:
-        """Sum of the products."""
-        return int(self.products.sum())
-
-    @property
-    def output(self) -> float:
-        """The total over the denominator."""
-        return self.total / self.denominator
-
-
-def whole_sum(window: np.ndarray, kernel: np.ndarray) -> WholeSum:
-    """Write one output of a kernel in whole numbers.
-
-    Args:
-        window: Pixels under the kernel, whole numbers, shape (kH, kW).
-        kernel: Same shape.
-
-    Returns:
-        The sum; its numbers are exact.
-
-    Raises:
-        ValueError: If the shapes differ, a pixel is not whole, or the cells have no small common denominator.
-
-    Example:
-        >>> blurred = whole_sum(np.array([[3, 1, 1]]), np.full((1, 3), 1 / 3))
-        >>> blurred.products, blurred.total, blurred.denominator
-        (array([[3, 1, 1]]), 5, 3)
-    """
-    pixels = np.rint(window).astype(np.int64)
-    if pixels.shape != np.shape(kernel):
-        raise ValueError(f"window shape {pixels.shape} is not the kernel shape {np.shape(kernel)}")
-    if not np.array_equal(pixels, window):
-        raise ValueError("window holds pixels that are not whole numbers")
-    denominator = common_denominator(kernel)
-    return WholeSum(pixels, (exact(kernel) * denominator).astype(np.int64), denominator)
 
 
 def _check_shape(lengths: list[int]) -> None:

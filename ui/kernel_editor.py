@@ -1,18 +1,15 @@
-"""Choose a kernel by name, or edit one cell by cell; the short text of an edited kernel is in the address."""
-
-import math
+"""Choose a kernel by name, or write one's own; its short text is in the address."""
 
 import numpy as np
-import pandas as pd
 import streamlit as st
 
 from cnn_core import cells
 from cnn_core.kernels import KERNELS
-from ui import controls, page
+from ui import controls, explorer, page
 
 OWN = "your-own"
 FIRST_CELLS = "0,1,0;1,-4,1;0,1,0"
-_GRID, _MIRRORED, _LAST_GOOD = "kernel-grid", "kernel-mirrored-text", "kernel-last-good-text"
+_LAST_GOOD = "kernel-last-good-text"
 
 
 def choose(*, prefix: str, default: str) -> np.ndarray:
@@ -49,8 +46,26 @@ def choose(*, prefix: str, default: str) -> np.ndarray:
     return kernel.values
 
 
+def take_over(edited: np.ndarray, shown: np.ndarray, *, prefix: str) -> None:
+    """Make a kernel that was edited in the explorer the visitor's own; call it before `choose`.
+
+    Args:
+        edited: What the explorer gave back, shape (kH, kW). Fractions stay if they have a small common
+            denominator with the new decimals.
+        shown: What it was given, same shape.
+        prefix: As in `choose`.
+    """
+    if np.array_equal(edited, shown):
+        return
+    try:
+        cells.common_denominator(edited)
+    except ValueError:
+        edited = np.round(edited, explorer.DECIMALS)
+    controls.set_values({f"{prefix}kernel": OWN, f"{prefix}cells": cells.format(edited)})
+
+
 def _edit(prefix: str) -> np.ndarray:
-    """Draw the editor. The text is the truth, and the grid mirrors it; a wrong text leaves the last good kernel."""
+    """Draw the editor; a wrong text leaves the last good kernel."""
     above = st.container()
     text = controls.text(
         "Cells as text",
@@ -68,7 +83,6 @@ def _edit(prefix: str) -> np.ndarray:
     kernel = cells.parse(good)
     with above:
         st.markdown(f"Kernel size: {kernel.shape[0]} x {kernel.shape[1]}")
-        _draw_grid(kernel, text, prefix)
         _draw_sizes(kernel, prefix)
     return kernel
 
@@ -92,39 +106,3 @@ def _draw_sizes(kernel: np.ndarray, prefix: str) -> None:
                 on_click=controls.set_values,
                 args=({f"{prefix}cells": cells.format(changed)},),
             )
-
-
-def _draw_grid(kernel: np.ndarray, text: str, prefix: str) -> None:
-    """Draw the cells. The grid begins anew when the text changed by other means, and stays while it is edited."""
-    state = st.session_state
-    version, base = state.get(_GRID, (0, kernel))
-    if f"{prefix}grid-{version}" not in state or state.get(_MIRRORED) != text:
-        version, base = state[_GRID] = version + 1, kernel
-        state[_MIRRORED] = text
-    key = f"{prefix}grid-{version}"
-    columns = [str(column) for column in range(base.shape[1])]
-    cell = st.column_config.NumberColumn(
-        min_value=-cells.MAX_CELL, max_value=cells.MAX_CELL, step=0.0001, format="%.4g", width=56
-    )
-    st.data_editor(
-        pd.DataFrame(base, columns=columns),
-        key=key,
-        hide_index=True,
-        width="content",
-        column_config=dict.fromkeys(columns, cell),
-        on_change=_mirror,
-        args=(key, base, f"{prefix}cells"),
-        alt="The cells of the kernel, to be edited",
-    )
-
-
-def _mirror(key: str, base: np.ndarray, text_key: str) -> None:
-    """Write what was edited in the grid into the text."""
-    edited = base.copy()
-    for row, changes in st.session_state[key]["edited_rows"].items():
-        for column, value in changes.items():
-            is_number = value is not None and math.isfinite(value)
-            edited[int(row), int(column)] = value if is_number else math.nan
-    text = cells.format(edited)
-    st.session_state[_MIRRORED] = text
-    controls.set_values({text_key: text})

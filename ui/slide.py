@@ -1,6 +1,5 @@
 """A kernel that slides over a picture: the record behind the page Filters, and what is said about it."""
 
-import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from cnn_core import cells, ops
-from cnn_core.geometry import same_padding
+from cnn_core.geometry import Axis, same_padding
 
 CHANNELS = ("red", "green", "blue")
 
@@ -20,7 +19,7 @@ class Slide:
     Attributes:
         picture: uint8, shape (H, W), or (H, W, 3) if each channel is filtered on its own.
         highest: Value of the brightest possible pixel.
-        code: Python that gives the picture.
+        code: Lines of Python that assign `picture`, each with its end.
         kernel: Shape (kH, kW).
         flipped: Whether the kernel is turned by half a turn first, for a true convolution.
         stride: Distance between neighbouring windows, in pixels.
@@ -58,6 +57,13 @@ class Slide:
             return (0, 0), (0, 0)
         rows, columns = self.kernel.shape
         return same_padding(rows), same_padding(columns)
+
+    @property
+    def axes(self) -> tuple[Axis, Axis]:
+        """The layer along the rows and along the columns; a ValueError if the kernel does not fit."""
+        sizes = zip(self.shape, self.kernel.shape, self.padding, strict=True)
+        rows, columns = (Axis(size, kernel, self.stride, padding) for size, kernel, padding in sizes)
+        return rows, columns
 
     @property
     def how(self) -> dict[str, Any]:
@@ -120,37 +126,6 @@ def describe_flip(kernel: np.ndarray) -> str:
     return "Half a turn makes another kernel of it. Flipping gives other outputs."
 
 
-def describe_window(slide: Slide, seen: ops.ConvTerms) -> str:
-    """Say where a window lies and how much of it is padding."""
-    height, width = slide.shape
-    inside = sum(row in range(height) for row in seen.rows) * sum(
-        column in range(width) for column in seen.columns
-    )
-    outside = slide.kernel.size - inside
-    padding = f" Padding makes up {outside} of its {slide.kernel.size} pixels." if outside else ""
-    return (
-        f"The window covers {_span('row', seen.rows)} and {_span('column', seen.columns)}.{padding} Each pixel "
-        "is multiplied by the cell that lies on it, and the products are added."
-    )
-
-
-def write_sum(summed: cells.WholeSum, at: tuple[int, int]) -> str:
-    """Write one output out, as inline LaTeX that breaks between products; cells that are 0 are left out."""
-    pairs = zip(summed.cells.ravel().tolist(), summed.window.ravel().tolist(), strict=True)
-    terms = " + ".join(
-        rf"{{{f'({cell})' if cell < 0 else cell} \cdot {pixel}}}" for cell, pixel in pairs if cell
-    )
-    output = f"y_{{{at[0]},{at[1]}}}"
-    if summed.denominator == 1:
-        return f"${output} = {terms or 0} = {summed.total}$"
-    sign = "=" if math.isclose(round(summed.output, 3), summed.output, abs_tol=1e-9) else r"\approx"
-    shown = number(summed.output).replace(",", "{,}")
-    return (
-        rf"${output} = \frac{{1}}{{{summed.denominator}}} ({terms}) = "
-        rf"\frac{{{summed.total}}}{{{summed.denominator}}} {sign} {shown}$"
-    )
-
-
 def write_formula(slide: Slide) -> str:
     """Write the operation in LaTeX with the numbers of its settings."""
     last_row, last_column = (size - 1 for size in slide.kernel.shape)
@@ -165,7 +140,7 @@ def write_code(slide: Slide) -> tuple[str, str]:
     (top, bottom), (left, right) = slide.padding
     alone = "transpose(2, 0, 1)[:, None]  # each channel on its own"
     x = "x = picture[None, None]\n" if slide.picture.ndim == 2 else f"x = picture.{alone}\n"
-    picture = f"picture = {slide.code}\n{x}"
+    picture = f"{slide.code}{x}"
     kernel, divided = _write_kernel(slide.kernel)
     flip = "kernel = {}\n" if slide.flipped else ""
     ours = (
@@ -217,11 +192,6 @@ EXPLANATION = """
 
 def _by(shape: tuple[int, ...]) -> str:
     return " x ".join(map(str, shape))
-
-
-def _span(name: str, covered: range) -> str:
-    first, last = covered[0], covered[-1]
-    return f"{name} {first}" if first == last else f"{name}s {first} to {last}"
 
 
 def _index(name: str, offset: str, stride: int, padding: int) -> str:

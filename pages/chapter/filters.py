@@ -3,15 +3,20 @@ from typing import Any
 
 import numpy as np
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
-from cnn_core import cells, images, ops
+from cnn_core import images, ops
 from cnn_core.images import IMAGES
+from cnn_core.kernels import KERNELS
 from cnn_core.plots import grids
-from ui import controls, kernel_editor, page, slide
+from ui import controls, explorer, kernel_editor, page, part, retouch, slide
+from ui.part import Part
 from ui.slide import CHANNELS, Slide
 
 OWN, FIRST_PICTURE, FIRST_KERNEL = "your-own", "camera", "sobel-x"
 FIRST_SIZE, FIRST_ROW, FIRST_COLUMN = 128, 42, 41
+PART_SIZE = 12
+SHOWN = "f-shown"
 GREY, PER_CHANNEL = "grey", "per channel"
 AUTOMATIC, SIGNED, PICTURE = "automatic", "signed", "picture"
 NO_PADDING = "none"
@@ -27,6 +32,17 @@ def load_bundled(name: str, size: int) -> np.ndarray:
 @st.cache_data(max_entries=8, show_spinner=False)
 def read_upload(raw: bytes, size: int) -> np.ndarray:
     return images.fit(images.decode(raw), size=size)
+
+
+def take_edits() -> None:
+    edit, shown = explorer.received("f-"), st.session_state.get(SHOWN)
+    if edit is None or shown is None:
+        return
+    seen, highest = shown
+    kernel_editor.take_over(edit.weight[0], seen.scene.weight[0], prefix="f-")
+    painted = retouch.edited_pixels(edit.x[0], seen.scene.x[0], seen.pixels, highest=highest)
+    pixels = retouch.read(st.session_state.get("f-retouched", ""))
+    st.session_state["f-retouched"] = retouch.write(pixels | painted)
 
 
 def choose_picture() -> tuple[np.ndarray, int, str]:
@@ -50,7 +66,35 @@ def choose_picture() -> tuple[np.ndarray, int, str]:
             code = f'images.fit(images.decode(open("my-picture.png", "rb").read()), size={size})'
     if pixels.ndim == 3 and controls.choice("Colour", [GREY, PER_CHANNEL], key="f-colour") == GREY:
         pixels, code = images.to_grey(pixels), f"images.to_grey({code})"
-    return pixels, bundled.highest, code
+    return lay_retouched_over(pixels, bundled.highest, code, upload=raw)
+
+
+def lay_retouched_over(
+    picture: np.ndarray, highest: int, code: str, *, upload: bytes | None
+) -> tuple[np.ndarray, int, str]:
+    state = st.session_state
+    base = (code, upload and hash(upload))
+    if state.setdefault("f-retouched-base", base) != base:
+        state["f-retouched-base"], state["f-retouched"] = base, ""
+    # A link does not carry an upload, so it does not carry what was painted on it.
+    kept = {"key": "f-retouched", "max_chars": 0 if upload else retouch.MAX_CHARS}
+    pixels = retouch.read(controls.hidden(**kept))
+    picture, pixels = retouch.lay_over(picture, pixels, highest=highest)
+    state["f-retouched"] = retouch.write(pixels)  # without those that are as they were
+    text = controls.hidden(**kept)
+    if pixels:
+        how_many = "1 pixel is retouched." if len(pixels) == 1 else f"{len(pixels):,} pixels are retouched."
+        st.caption(
+            how_many if len(text) <= kept["max_chars"] else f"{how_many} The link does not carry this."
+        )
+        st.button(
+            "Undo the retouching",
+            key="f-undo",
+            icon=":material/undo:",
+            on_click=controls.set_values,
+            args=({"f-retouched": ""},),
+        )
+    return picture, highest, f"picture = {code}\n{retouch.code(picture, pixels)}"
 
 
 def choose_upload() -> bytes | None:
@@ -74,11 +118,11 @@ def choose_size() -> int:
         low=8,
         high=224,
         step=8,
-        help="Pixels along the longer side. At 8, each cell shows its number.",
+        help=f"Pixels along the longer side. Up to {explorer.MAX_SIZE}, the whole picture shows its numbers.",
     )
 
 
-def choose_setup() -> tuple[Slide, bool]:
+def choose_setup() -> Slide:
     picture = choose_picture()
     kernel = kernel_editor.choose(prefix="f-", default=FIRST_KERNEL)
     flipped = controls.switch("Flip the kernel (true convolution)", key="f-flip")
@@ -90,6 +134,15 @@ def choose_setup() -> tuple[Slide, bool]:
         key="f-mode",
         help="What lies beyond the border. With padding, the output has the size of the picture at stride 1.",
     )
+    padding_mode = None if mode == NO_PADDING else mode
+    return Slide(*picture, kernel, flipped, stride, padding_mode)
+
+
+def is_small(shown: Slide) -> bool:
+    return max(shown.shape) <= explorer.MAX_SIZE
+
+
+def choose_look(shown: Slide) -> bool:
     look = controls.choice(
         "Output as",
         [AUTOMATIC, SIGNED, PICTURE],
@@ -97,24 +150,25 @@ def choose_setup() -> tuple[Slide, bool]:
         help="Signed colours, or a picture whose values are cut off at black and white. Automatic takes a "
         "picture where the cells add up to 1, which keeps the brightness.",
     )
-    as_picture = look == PICTURE or (look == AUTOMATIC and math.isclose(kernel.sum(), 1))
-    padding_mode = None if mode == NO_PADDING else mode
-    return Slide(*picture, kernel, flipped, stride, padding_mode), as_picture
+    return look == PICTURE or (look == AUTOMATIC and math.isclose(shown.kernel.sum(), 1))
 
 
-def choose_output(y: np.ndarray) -> tuple[int, int, int]:
-    height, width = y.shape[2:]
+def choose_channel(shown: Slide) -> int:
+    if shown.picture.ndim == 2:
+        return 0
+    return CHANNELS.index(controls.choice("Channel", CHANNELS, key="f-channel"))
+
+
+def choose_part(shown: Slide, height: int, width: int) -> Part:
     first, second = st.columns(2, wrap=False)
+    shared = {"low": 0, "as_box": True, "help": "The part lies around this output."}
     with first:
-        row = controls.integer(
-            "Output row", key="f-row", default=FIRST_ROW, low=0, high=height - 1, as_box=True
-        )
+        row = controls.integer("Output row", key="f-row", default=FIRST_ROW, high=height - 1, **shared)
     with second:
         column = controls.integer(
-            "Output column", key="f-column", default=FIRST_COLUMN, low=0, high=width - 1, as_box=True
+            "Output column", key="f-column", default=FIRST_COLUMN, high=width - 1, **shared
         )
-    channel = controls.choice("Channel", CHANNELS, key="f-channel") if len(y) > 1 else CHANNELS[0]
-    return CHANNELS.index(channel), row, column
+    return part.cut(shown, channel=choose_channel(shown), at=(row, column), size=PART_SIZE)
 
 
 def height_for(shape: tuple[int, int], *, width: int, rest: int) -> int:
@@ -144,7 +198,7 @@ def draw_outputs(shown: Slide, *, as_picture: bool) -> dict[str, Any]:
     }
 
 
-def show_figures(shown: Slide, seen: ops.ConvTerms, *, row: int, column: int, as_picture: bool) -> None:
+def show_figures(shown: Slide, seen: Part, *, as_picture: bool) -> None:
     palette = page.palette()
     picture = grids.picture(
         shown.picture,
@@ -154,55 +208,75 @@ def show_figures(shown: Slide, seen: ops.ConvTerms, *, row: int, column: int, as
         height=height_for(shown.shape, width=264, rest=76),
         palette=palette,
     )
-    grids.outline(picture, seen.rows, seen.columns, palette=palette)
+    grids.outline(picture, seen.rows.inside, seen.columns.inside, palette=palette)
     outputs = draw_outputs(shown, as_picture=as_picture)
     places = [*st.columns(2)] if len(outputs) == 1 else [*st.columns(2), *st.columns(2)]
     with places[0]:
-        words = f"The picture. The window of output row {row}, column {column} is framed."
-        page.figure(picture, key="f-input", alt=words)
+        page.figure(picture, key="f-input", alt=f"The picture. {part.describe(seen)}")
     for place, (name, output) in zip(places[1:], outputs.items(), strict=True):
-        grids.outline(output, range(row, row + 1), range(column, column + 1), palette=palette)
+        grids.outline(output, seen.rows.outputs, seen.columns.outputs, palette=palette)
         with place:
             page.figure(output, key=f"f-{name}", alt=f"{name}. {slide.describe(shown)}")
+
+
+def book_example(shown: Slide, seen: Part) -> tuple[np.ndarray | None, np.ndarray | None]:
+    picture, kernel = load_bundled("book-edge", 8) * shown.highest, KERNELS["book-columns"].values
+    x, weight = seen.scene.x, seen.scene.weight
+    return (
+        picture[None] if x.shape[1:] == picture.shape else None,
+        kernel[None] if weight.shape[1:] == kernel.shape else None,
+    )
+
+
+def explore(shown: Slide, seen: Part, *, as_picture: bool = False) -> None:
+    st.session_state[SHOWN] = seen, shown.highest
+    explorer.show(
+        seen.scene,
+        prefix="f-",
+        channel=seen.channel,
+        part=(shown.code, seen.rows.outputs, seen.columns.outputs),
+        first=seen.first,
+        grey=shown.highest,
+        grey_output=as_picture,
+        highest=shown.highest,
+        book=book_example(shown, seen),
+    )
+
+
+def describe_editing(shown: Slide) -> None:
+    st.caption(
+        f"Pixels are whole numbers from 0 to {shown.highest}. What you write into the input is painted on the "
+        "picture. What you write into the kernel makes it your own."
+    )
+
+
+def describe(shown: Slide, *, as_picture: bool) -> None:
     page.reading(slide.describe(shown))
     st.caption(slide.describe_range(shown, as_picture=as_picture))
 
 
-def work_out(shown: Slide, seen: ops.ConvTerms, *, channel: int, row: int, column: int) -> None:
-    summed = cells.whole_sum(seen.window[0], seen.weight[0])
-    look = {
-        "height": height_for(summed.cells.shape, width=150, rest=40),
-        "cell_size": 150 / max(summed.cells.shape),
-        "palette": page.palette(),
-    }
-    window = "Window" if len(shown.y) == 1 else f"Window in {CHANNELS[channel]}"
-    kernel = "Flipped kernel" if shown.flipped else "Kernel"
-    kernel = kernel if summed.denominator == 1 else f"{kernel} x {summed.denominator}"
-    drawn = (
-        (window, summed.window, grids.picture(summed.window, title=window, vmax=shown.highest, **look)),
-        (kernel, summed.cells, grids.signed(summed.cells, title=kernel, **look)),
-        ("Products", summed.products, grids.signed(summed.products, title="Products", **look)),
-    )
-    for number, (place, (name, array, drawing)) in enumerate(zip(st.columns(3), drawn, strict=True)):
-        with place:
-            page.figure(drawing, key=f"f-term-{number}", alt=f"{name}, row by row: {array.tolist()}")
-    st.markdown(slide.describe_window(shown, seen))
-    st.markdown(slide.write_sum(summed, (row, column)))
-
-
-def show(shown: Slide, *, as_picture: bool) -> None:
-    y = shown.y  # refused before anything is drawn, if the kernel does not fit
+def show(shown: Slide, below: DeltaGenerator) -> None:
+    height, width = shown.y.shape[2:]  # refused before anything is drawn, if the kernel does not fit
+    if is_small(shown):
+        explore(shown, part.cut(shown, channel=choose_channel(shown)))
+        describe(shown, as_picture=False)
+        describe_editing(shown)
+        return
     figures = st.container()
-    st.subheader("One output, worked out", anchor=False)
-    channel, row, column = choose_output(y)
-    seen = ops.conv2d_terms(shown.x, shown.weight, at=(channel, 0, row, column), **shown.how)
+    as_picture = choose_look(shown)
+    seen = choose_part(shown, height, width)
+    st.caption(part.describe(seen))
     with figures:
-        show_figures(shown, seen, row=row, column=column, as_picture=as_picture)
-    work_out(shown, seen, channel=channel, row=row, column=column)
+        show_figures(shown, seen, as_picture=as_picture)
+        describe(shown, as_picture=as_picture)
+    with below:
+        st.subheader("A part of the picture, number by number", anchor=False)
+        explore(shown, seen, as_picture=as_picture)
+        describe_editing(shown)
 
 
 def tried_settings() -> list[page.Setting]:
-    book = {"f-picture": "book-edge", "f-row": 2, "f-column": 1}
+    book = {"f-picture": "book-edge", "f-pin": "output.0.2.1"}
     return [
         page.Setting(
             "The book's edges",
@@ -217,12 +291,13 @@ def tried_settings() -> list[page.Setting]:
         page.Setting(
             "Sobel on a photograph",
             "Upright edges light up. Which edges are missing? Flip the kernel: what changes?",
-            {"f-picture": "camera", "f-size": 224, "f-kernel": "sobel-x"},
+            {"f-size": 224, "f-row": 74, "f-column": 72, "f-pin": "output.0.5.5"},
         ),
         page.Setting(
             "Blur in colour",
             "Each channel is averaged alone. Which details disappear? Now choose Sharpen: which come out?",
-            {"f-picture": "chelsea", "f-colour": PER_CHANNEL, "f-kernel": "box-blur-5", "f-size": 160},
+            {"f-picture": "chelsea", "f-colour": PER_CHANNEL, "f-kernel": "box-blur-5", "f-size": 160}
+            | {"f-row": 40, "f-column": 56, "f-pin": "output.0.4.4"},
         ),
     ]
 
@@ -249,12 +324,15 @@ def main() -> None:
         "What does sliding a small kernel over a picture find?",
         ideas=["kernel", "cross-correlation", "convolution", "signed output"],
     )
-    controls.reserve({"f-size": FIRST_SIZE, "f-colour": GREY, "f-channel": CHANNELS[0]})
+    controls.reserve({"f-size": FIRST_SIZE, "f-colour": GREY, "f-channel": CHANNELS[0], "f-look": AUTOMATIC})
+    controls.reserve({"f-row": FIRST_ROW, "f-column": FIRST_COLUMN})
+    take_edits()
     left, right = st.columns([1, 2], gap="medium")
     with left:
-        shown, as_picture = choose_setup()
+        shown = choose_setup()
+    below = st.container()
     with right, page.errors_in_place():
-        show(shown, as_picture=as_picture)
+        show(shown, below)
     page.try_this(tried_settings(), prefix="f-")
     explain(shown)
     ours, torch = slide.write_code(shown)

@@ -1,4 +1,5 @@
 import io
+import json
 import re
 
 import numpy as np
@@ -10,7 +11,7 @@ from cnn_core.images import IMAGES
 from cnn_core.kernels import KERNELS
 
 PAGE = "chapter/filters.py"
-BOOK = {"f-picture": IMAGES["book-edge"].title, "f-row": 2, "f-column": 1}
+BOOK = {"f-picture": IMAGES["book-edge"].title}
 OWN = {"f-kernel": "Your own kernel"}
 
 
@@ -18,8 +19,19 @@ def reading(app) -> str:
     return next(text.value for text in app.markdown if " out. " in text.value).strip("*")
 
 
-def written_sum(app) -> str:
-    return next(text.value for text in app.markdown if text.value.startswith("$y_"))
+def explored(app) -> dict:
+    return json.loads(app.get("bidi_component")[0].proto.json)
+
+
+def edit(app, *, count: int = 1, **changes: list):
+    """Send what the browser sends when the hand rests: both arrays, with `{name: [(row, column, number), ...]}`."""
+    sent = explored(app)
+    for name, cells in changes.items():
+        for row, column, number in cells:
+            sent[name][0][row][column] = number
+    numbers = {name: sent[name] for name in ("x", "weight", "shown")}
+    app.session_state["f-explorer"] = {"edit": {"count": count, **numbers}}
+    return app.run()
 
 
 def captions(app) -> str:
@@ -69,7 +81,9 @@ def test_the_books_kernel_finds_one_rising_and_one_falling_edge(open_page, run_s
     assert reading(app) == (
         "6 x 8 in, kernel 1 x 2, stride 1, no padding: 6 x 7 out. Outputs run from -1 to 1."
     )
-    assert written_sum(app) == r"$y_{2,1} = {1 \cdot 1} + {(-1) \cdot 0} = 1$"
+    sent = explored(app)
+    np.testing.assert_array_equal(sent["x"], [images.load("book-edge")])
+    assert (sent["weight"], sent["grey"]) == ([[[1, -1]]], 1)
     for y in run_snippets(app):
         np.testing.assert_array_equal(np.asarray(y)[0, 0], np.tile([0, 1, 0, 0, 0, -1, 0], (6, 1)))
 
@@ -103,17 +117,117 @@ def test_both_snippets_give_what_the_page_shows(open_page, run_snippets, query):
     assert (low, high) == (pytest.approx(ours.min(), abs=0.051), pytest.approx(ours.max(), abs=0.051))
 
 
-def test_the_shown_products_add_up_to_the_shown_sum(open_page, run_snippets):
-    app = open_page(PAGE, **{"f-size": 64, "f-row": 20, "f-column": 30})
-    for name in ("sobel-x", "box-blur-3", "gaussian-5", "motion-blur", "emboss"):
-        app.selectbox(key="f-kernel").set_value(name).run()
-        shown = written_sum(app)
-        terms = re.findall(r"\{\(?(-?\d+)\)? \\cdot (\d+)\}", shown)
-        fraction = re.search(r"frac\{(-?\d+)\}\{(\d+)\}", shown.partition(") =")[2])
-        total, denominator = fraction.groups() if fraction else (shown.split("= ")[-1][:-1], 1)
-        assert sum(int(cell) * int(pixel) for cell, pixel in terms) == int(total), name
-        y = run_snippets(app)[0]
-        assert y[0, 0, 20, 30] == pytest.approx(int(total) / int(denominator), rel=1e-9)
+@pytest.mark.parametrize(
+    "query",
+    [
+        {},
+        {"f-row": 0, "f-column": 999, "f-mode": "reflect", "f-stride": 3, "f-flip": "true"},
+        {"f-row": 999, "f-column": 0, "f-mode": "circular", "f-kernel": KERNELS["gaussian-5"].title},
+        {"f-picture": IMAGES["coffee"].title, "f-colour": "per channel", "f-channel": "blue"},
+    ],
+)
+def test_the_explored_part_gives_the_outputs_of_the_whole(open_page, run_snippets, query):
+    app = open_page(PAGE, **{"f-size": 64, "f-server": "true"}, **query)
+    row, column = map(
+        int, re.search(r"is row (\d+), column (\d+) of the whole output", captions(app)).groups()
+    )
+    part = np.array(explored(app)["server"][0])
+    channel = 2 if "f-channel" in query else 0
+    whole = run_snippets(app)[0][channel, 0, row:, column:]
+    assert min(part.shape) >= 2
+    np.testing.assert_allclose(part, whole[: part.shape[0], : part.shape[1]], atol=1e-9)
+
+
+def test_a_part_of_a_large_picture_is_explored_and_the_whole_of_a_small_one(open_page):
+    app = open_page(PAGE, **{"f-size": 24})
+    assert (np.shape(explored(app)["x"]), len(app.get("plotly_chart"))) == ((1, 24, 24), 0)
+    app.select_slider(key="f-size").set_value(32).run()
+    assert (np.shape(explored(app)["x"]), len(app.get("plotly_chart"))) == ((1, 12, 12), 2)
+
+
+def test_an_edited_kernel_becomes_the_visitors_own_and_the_whole_picture_follows(open_page, run_snippets):
+    app = edit(open_page(PAGE, **{"f-size": 64}), weight=[(1, 1, 0.5)])
+    assert (not app.exception, not app.error) == (True, True)
+    assert app.selectbox(key="f-kernel").value == "your-own"
+    assert app.text_input(key="f-cells").value == "-1,0,1;-2,0.5,2;-1,0,1"
+    assert explored(app)["weight"][0][1] == [-2, 0.5, 2]
+    picture = images.to_grey(images.load("camera", size=64)).astype(float)
+    kernel = np.array([[-1, 0, 1], [-2, 0.5, 2], [-1, 0, 1]])
+    np.testing.assert_allclose(run_snippets(app)[0][0, 0, 0, 0], (picture[:3, :3] * kernel).sum())
+
+
+def test_ninths_stay_ninths_beside_an_edited_cell_unless_they_go_badly_together(open_page):
+    blur = {"f-kernel": KERNELS["box-blur-3"].title, "f-size": 24}
+    app = edit(open_page(PAGE, **blur), weight=[(0, 0, 0.5)])
+    assert app.text_input(key="f-cells").value == "0.5,1/9,1/9;1/9,1/9,1/9;1/9,1/9,1/9"
+    app = edit(open_page(PAGE, **blur), weight=[(0, 0, 0.1234)])
+    assert app.text_input(key="f-cells").value.startswith("0.1234,0.1111,0.1111;")
+    assert not app.error
+
+
+def test_edited_pixels_are_painted_on_the_picture_and_can_be_undone(open_page, run_snippets):
+    app = open_page(PAGE, **{"f-size": 64, "f-row": 0, "f-column": 0, "f-kernel": KERNELS["identity"].title})
+    before = explored(app)["x"][0]
+    app = edit(app, x=[(1, 2, 300), (3, 3, 7.4), (5, 5, -1)])
+    assert (not app.exception, app.selectbox(key="f-kernel").value) == (True, "identity")
+    assert "3 pixels are retouched." in captions(app)
+    shown = explored(app)["x"][0]
+    assert (shown[1][2], shown[3][3], shown[5][5]) == (255, 7, 0)
+    assert app.query_params["f-retouched"] == "66.255_195.7_325.0"
+    for y in run_snippets(app):
+        assert [float(y[0, 0, row - 1, column - 1]) for row, column in ((1, 2), (3, 3), (5, 5))] == [
+            255,
+            7,
+            0,
+        ]
+    app.button(key="f-undo").click().run()
+    assert explored(app)["x"][0] == before
+    assert "retouched" not in captions(app)
+    assert "f-retouched" not in app.query_params
+
+
+def test_retouching_adds_up_and_another_picture_begins_untouched(open_page):
+    app = edit(open_page(PAGE, **BOOK), x=[(0, 0, 0)])
+    app = edit(app, x=[(0, 3, 1)], count=2)
+    assert "2 pixels are retouched." in captions(app)
+    app.select_slider(key="f-stride").set_value(2).run()
+    assert "2 pixels are retouched." in captions(app)
+    app.selectbox(key="f-picture").set_value("disc").run()
+    app.selectbox(key="f-picture").set_value("book-edge").run()
+    assert "retouched" not in captions(app)
+
+
+def test_retouched_pixels_come_with_a_link_and_wrong_ones_are_left_out(open_page):
+    app = open_page(PAGE, **BOOK, **{"f-retouched": "2.1_999.1_3.7"})
+    assert "2 pixels are retouched." in captions(app)
+    assert explored(app)["x"][0][0] == [1, 1, 1, 1, 0, 0, 1, 1]
+    app = open_page(PAGE, **BOOK, **{"f-retouched": "2.one"})
+    assert (not app.exception, explored(app)["x"][0][0]) == (True, [1, 1, 0, 0, 0, 0, 1, 1])
+
+
+def test_one_channel_of_a_colour_picture_is_retouched_alone(open_page, run_snippets):
+    colour = {"f-picture": IMAGES["chelsea"].title, "f-colour": "per channel", "f-channel": "green"}
+    app = open_page(PAGE, **colour, **{"f-size": 16, "f-kernel": KERNELS["identity"].title})
+    untouched = run_snippets(app)[0]
+    changed = run_snippets(edit(app, x=[(4, 5, 0)]))[0] - untouched
+    assert np.argwhere(changed).tolist() == [[1, 0, 3, 4]]
+
+
+def test_many_retouched_pixels_are_not_written_as_code_and_it_says_so(open_page):
+    black = [(row, column, 0) for row in range(12) for column in range(12)]
+    app = edit(open_page(PAGE, **{"f-size": 128, "f-row": 100}), x=black)
+    assert "144 pixels are retouched." in captions(app)
+    assert "# Here the picture is untouched: 144 retouched pixels are too many to write." in app.code[0].value
+
+
+@pytest.mark.parametrize("bad", [float("nan"), 1e308, "one"])
+def test_an_edit_that_is_no_number_is_refused_in_place_and_nothing_changes(open_page, bad):
+    app = open_page(PAGE, **BOOK)
+    before, line = explored(app)["x"], reading(app)
+    app = edit(app, x=[(0, 0, bad)])
+    assert not app.exception
+    assert "The numbers are as they were." in app.error[0].value
+    assert (explored(app)["x"], reading(app)) == (before, line)
 
 
 def test_the_page_says_what_flipping_changes_and_it_does(open_page, run_snippets):
@@ -145,13 +259,13 @@ def test_each_channel_is_filtered_alone(open_page, run_snippets):
     expected = picture[:, 2:] - picture[:, :-2]
     expected = expected[:-2] + 2 * expected[1:-1] + expected[2:]
     np.testing.assert_allclose(run_snippets(app)[0][:, 0], expected.transpose(2, 0, 1))
-    assert len(app.get("plotly_chart")) == 4 + 3
+    assert len(app.get("plotly_chart")) == 4
 
 
 def test_a_blur_of_all_channels_is_put_together_again(open_page):
     blur = {"f-kernel": KERNELS["box-blur-3"].title}
     app = open_page(PAGE, **{"f-picture": IMAGES["chelsea"].title, "f-colour": "per channel"}, **blur)
-    assert len(app.get("plotly_chart")) == 2 + 3
+    assert len(app.get("plotly_chart")) == 2
     assert "Drawn as a picture." in captions(app)
 
 
@@ -261,11 +375,19 @@ def test_an_uploaded_picture_is_filtered_and_is_not_in_the_link(open_page):
     assert 'images.decode(open("my-picture.png", "rb").read())' in app.code[0].value
 
 
+def test_what_is_painted_on_an_uploaded_picture_is_not_in_the_link(open_page):
+    app = upload(open_page(PAGE), file_of(np.zeros((20, 20), np.uint8)))
+    app = edit(app, x=[(0, 0, 9)])
+    assert "1 pixel is retouched. The link does not carry this." in captions(app)
+    assert "f-retouched" not in app.query_params
+
+
 def test_an_uploaded_colour_picture_has_channels(open_page):
     picture = np.random.default_rng(0).integers(0, 256, (9, 9, 3)).astype(np.uint8)
     app = upload(open_page(PAGE), file_of(picture))
     app.button_group(key="f-colour").set_value("per channel").run()
-    assert len(app.get("plotly_chart")) == 4 + 3
+    app.button_group(key="f-channel").set_value("blue").run()
+    np.testing.assert_array_equal(explored(app)["x"], [picture[..., 2]])
 
 
 def test_a_file_that_is_no_picture_is_refused_in_place_and_the_bundled_picture_stays(open_page):

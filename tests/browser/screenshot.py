@@ -8,7 +8,8 @@ from playwright.sync_api import sync_playwright
 
 from tests.browser.conftest import CHROMIUM, FLAGS, Server, Visitor
 
-PAGE = "filters"
+PAGE = "filters?f-pin=output.0.5.5"
+SIZE = {"width": 1280, "height": 1500}  # the whole of the figure, down to the written sum
 
 
 def main(target: str) -> None:
@@ -16,7 +17,7 @@ def main(target: str) -> None:
         server = Server({"CNN_RUNS_DIR": f"{folder}/runs"}, Path(folder) / "server.log")
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         try:
-            visitor = Visitor(browser, server.url)
+            visitor = Visitor(browser, server.url, viewport=SIZE)
             visitor.open(PAGE).screenshot(path=target)
         finally:
             browser.close()

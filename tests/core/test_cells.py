@@ -89,30 +89,3 @@ def test_the_output_range_is_reached_and_not_exceeded():
     brightest, darkest = np.where(kernel > 0, 255, 0), np.where(kernel < 0, 255, 0)
     assert ops.corr2d(brightest, kernel) == [[high]]
     assert ops.corr2d(darkest, kernel) == [[low]]
-
-
-def test_a_blur_is_summed_in_whole_numbers():
-    summed = cells.whole_sum(np.array([[10, 11], [12, 14]]), np.full((2, 2), 0.25))
-    assert summed.denominator == 4
-    np.testing.assert_array_equal(summed.cells, [[1, 1], [1, 1]])
-    assert (summed.total, summed.output) == (47, 11.75)
-
-
-@settings(max_examples=60, deadline=None)
-@given(kernels(), st.integers(0, 2**32 - 1))
-def test_shown_products_add_up_to_the_convolution(kernel, seed):
-    floats = np.array(kernel, dtype=np.float64)
-    window = np.random.default_rng(seed).integers(0, 256, floats.shape)
-    summed = cells.whole_sum(window, floats)
-    assert sum(int(product) for product in summed.products.ravel()) == summed.total
-    np.testing.assert_allclose(ops.corr2d(window, floats), [[summed.output]], rtol=1e-9, atol=1e-6)
-
-
-def test_pixels_that_are_not_whole_are_refused():
-    with pytest.raises(ValueError, match="window holds pixels that are not whole numbers"):
-        cells.whole_sum(np.array([[0.5]]), np.array([[1.0]]))
-
-
-def test_a_window_of_another_shape_is_refused():
-    with pytest.raises(ValueError, match=r"window shape \(1, 2\) is not the kernel shape \(2, 1\)"):
-        cells.whole_sum(np.array([[1, 2]]), np.array([[1.0], [2.0]]))
