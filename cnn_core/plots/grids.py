@@ -47,7 +47,6 @@ def signed(
     show_scale: bool = False,
     within: tuple[int, int] | None = None,
     height: int = 320,
-    cell_size: float | None = None,
     palette: Palette = LIGHT,
 ) -> go.Figure:
     """Draw a signed array: blue below zero, orange above, neutral at zero.
@@ -62,8 +61,6 @@ def signed(
         within: Rows and columns of the space in which the grid is centred, so that a smaller grid beside a
             larger one has cells of the same size; None is the grid's own shape.
         height: Height of the figure in pixels.
-        cell_size: About how large a cell will be, in pixels; it bounds the type of the numbers. None takes the
-            figure for as wide as it is high.
         palette: Colours of the page's theme.
 
     Returns:
@@ -88,7 +85,7 @@ def signed(
         colours,
         numbers=numbers,
         decimals=decimals,
-        cell_size=cell_size or (height - 40) / max(array.shape),
+        cell_size=(height - 40) / max(array.shape),
     )
     return fig
 
@@ -104,7 +101,6 @@ def picture(
     show_scale: bool = False,
     within: tuple[int, int] | None = None,
     height: int = 320,
-    cell_size: float | None = None,
     palette: Palette = LIGHT,
 ) -> go.Figure:
     """Draw a picture: grey from black at `vmin` to white at `vmax`, or colour.
@@ -120,8 +116,6 @@ def picture(
         within: Rows and columns of the space in which the grid is centred, so that a smaller grid beside a
             larger one has cells of the same size; None is the grid's own shape.
         height: Height of the figure in pixels.
-        cell_size: About how large a cell will be, in pixels; it bounds the type of the numbers. None takes the
-            figure for as wide as it is high.
         palette: Colours of the page's theme.
 
     Returns:
@@ -149,7 +143,7 @@ def picture(
         colours,
         numbers=numbers,
         decimals=decimals,
-        cell_size=cell_size or (height - 40) / max(image.shape),
+        cell_size=(height - 40) / max(image.shape),
     )
     return fig
 
