@@ -76,7 +76,6 @@ _WORDS = {
     "marked": "Marked: {rows}, {columns}.",
     "scale": "Strongest colour: {ends}.",
     "grey": "Input: black is 0, white is {grey}.",
-    "late": "Python has not seen your edit yet.",
     "compared": "Largest difference between Python and the browser: {far}.",
 }
 # With several channels a cell is named with its own; but all channels make one sum.
@@ -371,7 +370,9 @@ def _lines(scene: Scene, with_server: bool = False) -> list[list[dict[str, Any]]
     several = len(scene.x) > 1
     real, output = (height.input_size, width.input_size), (height.output_size, width.output_size)
     sizes = {"input": real, "kernel": (height.kernel_size, width.kernel_size), "gradient": real}
-    notes = {"gradient": "of all outputs"} | ({"output": f"bias {scene.bias:g}"} if scene.bias else {})
+    notes = {"gradient": "of all outputs"}
+    if scene.bias:
+        notes["output"] = f"{output[0]} x {output[1]}, bias {scene.bias:g}"
 
     def grid(kind: str, channel: int, *, numbered: bool = several) -> dict[str, Any]:
         rows, columns = sizes.get(kind, output)

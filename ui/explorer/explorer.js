@@ -1,7 +1,7 @@
 // The grids of a small layer. Python sends numbers, words, and links: which output, padded pixel and kernel cell meet
 // along each axis. A cell is { kind, channel, at: [row, column] }, in padded pixels for the input.
 
-const NOTHING = -2 // where a window hangs over the end; -1 is padding with a number of its own
+const NOTHING = -2 // where a window hangs over the end; -1 is padding
 const LARGEST_CELL = 44
 const HIGHEST_SHEET = 720
 const TITLE_HEIGHT = 48
@@ -97,7 +97,7 @@ class Explorer {
 		return row < 0 || column < 0 ? this.data.filling : this.numbers.input[channel][row][column]
 	}
 
-	/** List the products where links of both axes meet; in pooling, the weight is the share of the gradient. */
+	/** List the products where links of both axes meet; in pooling, w is the share of the gradient. */
 	terms(channel, [down, across]) {
 		const terms = []
 		const upto = this.isTransposed ? (this.step ?? Infinity) : Infinity
@@ -176,8 +176,10 @@ class Explorer {
 		if (!this.width || !this.data) return
 		const { server, counts, grey } = this.data
 		const [inRow, wrapped] = [this.fit(false), this.fit(true)]
-		this.cell = inRow > 0.75 * wrapped ? inRow : wrapped
+		this.cell = inRow > 0.6 * wrapped ? inRow : wrapped
 		this.font = getComputedStyle(this.root).fontFamily
+		const lines = (this.termsAt(this.data.first).length * 110) / this.width + this.data.x.length
+		this.parts.words.style.height = `${Math.min(5.5 + 1.5 * lines, 24)}em`
 		this.limits = {}
 		this.hatches = [false, true].map((isLeft) => hatch(this.palette.muted, isLeft))
 		this.grids.forEach((grid) => this.measure(grid))
@@ -187,8 +189,8 @@ class Explorer {
 		const isLate = this.rest || counts.edit < this.counts.edit
 		const outputs = this.output.flat(2)
 		const far = Math.max(0, ...(server?.flat(2).map((n, index) => Math.abs(n - outputs[index]) || 0) ?? []))
-		this.parts.server.hidden = !server
-		this.parts.server.textContent = this.tell([isLate ? 'late' : 'compared'], { far: far < 1e-9 ? 0 : far })
+		this.parts.server.hidden = !server || isLate
+		this.parts.server.textContent = this.tell(['compared'], { far: far < 1e-9 ? 0 : far })
 		this.showStep()
 		this.point()
 	}
@@ -208,7 +210,7 @@ class Explorer {
 				}
 				height += highest
 			}
-			if (fits && height <= HIGHEST_SHEET) return cell
+			if (fits && height <= HIGHEST_SHEET * this.data.lines.length ** 0.5) return cell
 		}
 		return 4
 	}
@@ -254,7 +256,7 @@ class Explorer {
 			if (isLeft || isPadding) context.fillRect(...box(at))
 			const isStrong = !isPlain && (grey ? white < 128 : Math.abs(share) > palette.strong_from)
 			const [light, dark] = grey && !isPlain ? ['#fff', '#000'] : [palette.on_strong, palette.text]
-			const text = value === null ? (this.data.mode === 'max' ? '−∞' : '∞') : fixed(value, grid.digits)
+			const text = Number.isFinite(value) ? fixed(value, grid.digits) : this.data.mode === 'max' ? '−∞' : '∞'
 			texts.push([text, at, isStrong ? light : dark])
 		}
 		Object.assign(context, { lineWidth: 1.5, strokeStyle: palette.text })
@@ -455,8 +457,7 @@ class Explorer {
 		step.oninput = () => this.seek(Number(step.value))
 		speed.oninput = () => this.showStep()
 		release.onclick = () => this.setPin(null)
-		for (const button of this.root.querySelectorAll('[data-fill]'))
-			button.onclick = () => this.fill(button.dataset.kind, button.dataset.fill)
+		this.root.onclick = ({ target }) => target.dataset.fill && this.fill(target.dataset.kind, target.dataset.fill)
 		this.calm = matchMedia('(prefers-reduced-motion: reduce)')
 		this.calm.onchange = () => this.pause()
 	}
@@ -502,9 +503,8 @@ class Explorer {
 	// The player
 
 	play() {
-		this.setPin(null)
-		if (this.step === null || this.step >= this.total) this.seek(0)
 		this.playing = true
+		this.seek((this.step ?? this.total) % this.total)
 		let [last, due] = [performance.now(), 0]
 		const tick = (now) => {
 			if (!this.playing) return
@@ -517,7 +517,6 @@ class Explorer {
 			requestAnimationFrame(tick)
 		}
 		requestAnimationFrame(tick)
-		this.showStep()
 	}
 
 	pause() {
@@ -528,6 +527,7 @@ class Explorer {
 	}
 
 	seek(step) {
+		if (!this.playing) this.setPin(null)
 		this.step = Math.min(Math.max(step, 0), this.total)
 		if (this.isTransposed) this.compute()
 		for (const grid of this.grids) if (isMade(grid.kind)) this.draw(grid)
@@ -613,7 +613,7 @@ class Explorer {
 
 // Numbers
 
-/** Write a sum whose shown numbers add up: exact decimals, else times a common denominator, else rounded. */
+/** Write a sum whose shown numbers add up: exact, else times a common denominator, else rounded. */
 function addUp(terms, bias) {
 	const all = [...terms.map((t) => t.product), bias]
 	const rounded = (scale) => all.map((number) => Math.round(number * scale))
@@ -639,8 +639,8 @@ function addUp(terms, bias) {
 		return `${name}${factors} ${is} ${plus(own.map((t) => t.whole))} = ${write(totals.at(-1))}`
 	})
 	const total = add(whole)
-	const end = bracket(write(whole.at(-1)))
-	if (bias || channels.length > 1) lines.push(`Sum: ${plus(totals)} + ${end} (bias) = ${write(total)}`)
+	const end = bias ? ` + ${bracket(write(whole.at(-1)))} (bias)` : ''
+	if (end || channels.length > 1) lines.push(`Sum: ${plus(totals)}${end} = ${write(total)}`)
 	if (times > 1) lines.push(`All times ${times}, so that it is whole: ${write(total)} / ${times} ${equal(total / times)}`)
 	return lines
 }
