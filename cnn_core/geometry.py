@@ -124,6 +124,60 @@ class Axis:
         return max(0, self.covered_size - self.padded_size)
 
 
+@dataclass(frozen=True)
+class TransposedAxis:
+    """One axis of a transposed convolution, which puts a kernel down for each pixel of its input.
+
+    Attributes:
+        input_size: Length of the input, in pixels.
+        kernel_size: Number of kernel cells along the axis.
+        stride: Distance between the places where neighbouring inputs put the kernel, in output pixels.
+        padding: Pixels cut off the output: an int for both sides or (before, after); kept as (before, after).
+        dilation: Distance between neighbouring kernel cells, in pixels; 1 is dense.
+        output_padding: Pixels added after the output, fewer than the larger of stride and dilation.
+
+    Raises:
+        TypeError: If a size is not an integer.
+        ValueError: As `transposed_output_size`.
+
+    Example:
+        >>> TransposedAxis(14, 4, stride=2, padding=1).output_size
+        28
+    """
+
+    input_size: int
+    kernel_size: int
+    stride: int = 1
+    padding: Padding = (0, 0)
+    dilation: int = 1
+    output_padding: int = 0
+
+    def __post_init__(self) -> None:
+        """Bring the sizes into one form and check them."""
+        for name in ("input_size", "kernel_size", "stride", "dilation", "output_padding"):
+            minimum = 0 if name == "output_padding" else 1
+            object.__setattr__(self, name, as_integer(getattr(self, name), name, minimum=minimum))
+        object.__setattr__(self, "padding", as_sides(self.padding))
+        _ = self.output_size
+
+    @property
+    def effective_kernel_size(self) -> int:
+        """Pixels from the first to the last kernel cell, both included."""
+        return effective_kernel_size(self.kernel_size, self.dilation)
+
+    @cached_property
+    def output_size(self) -> int:
+        """Length of the output, at least 1."""
+        return transposed_output_size(
+            self.input_size,
+            self.kernel_size,
+            stride=self.stride,
+            padding=self.padding,
+            output_padding=self.output_padding,
+            dilation=self.dilation,
+        )
+
+
 def effective_kernel_size(kernel_size: int, dilation: int = 1) -> int:
     """Measure a dilated kernel from its first to its last cell.
 
@@ -470,6 +524,33 @@ def max_pool_padding(kernel_size: int) -> int:
         1
     """
     return as_integer(kernel_size, "kernel_size", minimum=1) // 2
+
+
+def max_transposed_padding(
+    input_size: int, kernel_size: int, *, stride: int = 1, output_padding: int = 0, dilation: int = 1
+) -> int:
+    """Find the largest padding per side that leaves something of the output of a transposed convolution.
+
+    Args:
+        input_size: Length of the input, in pixels.
+        kernel_size: Number of kernel cells along the axis.
+        stride: Distance between the places where neighbouring inputs put the kernel, in output pixels.
+        output_padding: Pixels added after the output, fewer than the larger of stride and dilation.
+        dilation: Distance between neighbouring kernel cells, in pixels.
+
+    Returns:
+        Largest padding per side, in pixels.
+
+    Raises:
+        TypeError: If a size is not an integer.
+        ValueError: If a size is too small, or `output_padding` is too large.
+
+    Example:
+        >>> max_transposed_padding(2, 3)
+        1
+    """
+    options = {"stride": stride, "output_padding": output_padding, "dilation": dilation}
+    return (transposed_output_size(input_size, kernel_size, **options) - 1) // 2
 
 
 @dataclass(frozen=True)

@@ -10,22 +10,15 @@ MAX_LINED = 64
 MAX_DOTTED = 1600
 
 
-def windows(
-    height: Axis,
-    width: Axis,
-    *,
-    at: tuple[int, int] = (0, 0),
-    palette: Palette = LIGHT,
-) -> go.Figure:
+def windows(height: Axis, width: Axis, *, palette: Palette = LIGHT) -> go.Figure:
     """Draw the padded input with every window's place on the left, the output on the right.
 
     Padding is hatched; rows and columns that no window reaches are hatched the other way and dimmed. A dot
-    marks the centre of each window. The window of one output and that output share the accent colour.
+    marks the centre of each window. The first window and its output share the accent colour.
 
     Args:
         height: The layer along the rows.
         width: The layer along the columns.
-        at: Row and column of the output whose window is outlined.
         palette: Colours of the page's theme.
 
     Returns:
@@ -42,23 +35,25 @@ def windows(
     _lines(fig, (0, 0), (rows, columns), palette)
     top, left = height.padding[0], width.padding[0]
     _outline(fig, "input", top, left, height.input_size, width.input_size, palette.text, 1.5)
-    _window(fig, height, width, at, palette)
+    _window(fig, height, width, palette)
     _dots(fig, height, width, palette)
 
     _lines(fig, (0, out_x), (height.output_size, width.output_size), palette)
     _outline(fig, "output", 0, out_x, height.output_size, width.output_size, palette.text, 1.5)
-    _fill(fig, "its output", at[0], out_x + at[1], 1, 1, color=palette.accent)
+    _fill(fig, "its output", 0, out_x, 1, 1, color=palette.accent)
 
+    # The words above a grid need room, even if it is narrow; those of the input grow to the left.
+    words = max(0.3 * columns, 0.3 * tallest)
+    left, right = min(0, columns - words), out_x + max(width.output_size, words)
     label = {"showarrow": False, "yanchor": "bottom", "y": -0.25, "yref": "y"}
-    fig.add_annotation(text=f"input {height.input_size} x {width.input_size}", x=columns / 2, **label)
     fig.add_annotation(
-        text=f"output {height.output_size} x {width.output_size}",
-        x=out_x + max(width.output_size, 0.3 * columns) / 2,
-        **label,
+        text=f"input {height.input_size} x {width.input_size}", x=(left + columns) / 2, **label
+    )
+    fig.add_annotation(
+        text=f"output {height.output_size} x {width.output_size}", x=(out_x + right) / 2, **label
     )
     hidden = {"visible": False, "fixedrange": True}
-    right = out_x + max(width.output_size, 0.6 * columns) + 0.2
-    fig.update_xaxes(range=(-0.2, right), constrain="domain", **hidden)
+    fig.update_xaxes(range=(left - 0.2, right + 0.2), constrain="domain", **hidden)
     fig.update_yaxes(
         range=(tallest + 0.2, -0.2 - 0.09 * tallest),
         scaleanchor="x",
@@ -68,7 +63,7 @@ def windows(
         **hidden,
     )
     # As high as the cells need in a column of about 600 pixels, so that no empty band stays below.
-    finish(fig, palette=palette, height=int(min(max(600 * 1.1 * tallest / right, 150), 480)))
+    finish(fig, palette=palette, height=int(min(max(600 * 1.1 * tallest / (right - left), 150), 480)))
     fig.update_layout(margin={"l": 4, "r": 4, "t": 4, "b": 4})
     return fig
 
@@ -164,17 +159,16 @@ def _lines(fig: go.Figure, origin: tuple[float, float], shape: tuple[int, int], 
     )
 
 
-def _window(fig: go.Figure, height: Axis, width: Axis, at: tuple[int, int], palette: Palette) -> None:
-    top, left = height.window_starts[at[0]], width.window_starts[at[1]]
+def _window(fig: go.Figure, height: Axis, width: Axis, palette: Palette) -> None:
     for tap_row in range(height.kernel_size):
         for tap_column in range(width.kernel_size):
-            box = (top + tap_row * height.dilation, left + tap_column * width.dilation, 1, 1)
+            box = (tap_row * height.dilation, tap_column * width.dilation, 1, 1)
             _fill(fig, "kernel cell", *box, color=palette.accent, opacity=0.45)
     _outline(
         fig,
         "window",
-        top,
-        left,
+        0,
+        0,
         height.effective_kernel_size,
         width.effective_kernel_size,
         palette.accent,

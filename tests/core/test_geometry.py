@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cnn_core import geometry
-from cnn_core.geometry import Axis, ReceptiveField
+from cnn_core.geometry import Axis, ReceptiveField, TransposedAxis
 
 sizes = st.integers(1, 30)
 kernels = st.integers(1, 9)
@@ -246,6 +246,21 @@ def test_max_stride_is_the_first_that_leaves_one_window(input_size, kernel_size,
         assert geometry.output_size(input_size, kernel_size, padding=padding, stride=limit - 1) == 2
 
 
+@settings(deadline=None)
+@given(sizes, kernels, strides, st.integers(0, 4), dilations)
+def test_max_transposed_padding_leaves_something_and_one_more_does_not(
+    input_size, kernel_size, stride, output_padding, dilation
+):
+    output_padding %= max(stride, dilation)
+    options = {"stride": stride, "output_padding": output_padding, "dilation": dilation}
+    limit = geometry.max_transposed_padding(input_size, kernel_size, **options)
+    axis = TransposedAxis(input_size, kernel_size, padding=limit, **options)
+    size = geometry.transposed_output_size(input_size, kernel_size, padding=limit, **options)
+    assert axis.output_size == size >= 1
+    with pytest.raises(ValueError, match="leaves nothing of full output size"):
+        TransposedAxis(input_size, kernel_size, padding=limit + 1, **options)
+
+
 def test_receptive_field_of_lenet_after_its_second_pooling():
     field = ReceptiveField().after(5, padding=2).after(2, stride=2).after(5).after(2, stride=2)
     assert field == ReceptiveField(size=16, effective_stride=4, start=-2)
@@ -319,6 +334,7 @@ def test_receptive_field_bounds_the_gradient_of_one_output(stack, data):
             r"^total padding 4 \(padding=2\) leaves nothing of full output size 4 \(input_size=2, "
             r"kernel_size=3, stride=1, dilation=1, output_padding=0\)$",
         ),
+        (lambda: TransposedAxis(3, 3, output_padding=-1), "^output_padding -1 is below 0$"),
         (lambda: geometry.split_total_padding(-1), "^total_padding -1 is below 0$"),
     ],
 )

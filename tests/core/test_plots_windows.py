@@ -1,5 +1,3 @@
-import pytest
-
 from cnn_core.geometry import Axis
 from cnn_core.plots.theme import DARK, LIGHT
 from cnn_core.plots.windows import windows
@@ -37,14 +35,13 @@ def test_nothing_is_hatched_where_nothing_is_left_over_or_padded():
     assert not named(fig, "left over")
 
 
-@pytest.mark.parametrize("at", [(0, 0), (2, 1)])
-def test_the_window_and_its_output_share_the_accent(at):
-    fig = windows(Axis(7, 3, stride=2), Axis(5, 3), at=at, palette=DARK)
+def test_the_first_window_and_its_output_share_the_accent():
+    fig = windows(Axis(7, 3, stride=2), Axis(5, 2), palette=DARK)
     (window,) = [shape for shape in fig.layout.shapes if shape.name == "window"]
-    assert (window.y0, window.x0, window.y1, window.x1) == (2 * at[0], at[1], 2 * at[0] + 3, at[1] + 3)
+    assert (window.y0, window.x0, window.y1, window.x1) == (0, 0, 3, 2)
     (output,) = named(fig, "its output")
     (frame,) = [shape for shape in fig.layout.shapes if shape.name == "output"]
-    assert (min(output.y) - frame.y0, min(output.x) - frame.x0) == at
+    assert (min(output.y), min(output.x)) == (frame.y0, frame.x0)
     assert output.fillcolor == window.line.color == DARK.accent
 
 
@@ -59,3 +56,13 @@ def test_a_large_input_is_drawn_without_lines_and_dots():
     fig = windows(Axis(256, 3), Axis(256, 3), palette=LIGHT)
     assert not named(fig, "cells")
     assert not named(fig, "window centres")
+
+
+def test_the_words_above_a_narrow_grid_have_room():
+    fig = windows(Axis(224, 7, stride=2), Axis(7, 3))
+    (left, right), (above_input, above_output) = fig.layout.xaxis.range, fig.layout.annotations
+    assert [note.text for note in fig.layout.annotations] == ["input 224 x 7", "output 109 x 5"]
+    room = 0.3 * 224
+    assert above_output.x - above_input.x >= room
+    assert left <= above_input.x - room / 2
+    assert right >= above_output.x + room / 2
