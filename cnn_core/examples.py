@@ -17,7 +17,7 @@ def counting(
         kernel_size: Height and width of the kernels.
 
     Returns:
-        The input, shape (1, C_in, H, W), and the weight, shape (C_out, C_in, kH, kW).
+        The input, shape (1, C_in, H, W), and the weight, shape (C_out, C_in, kH, kW), both float64.
 
     References:
         Zhang et al., Dive into Deep Learning, section 7.4 (d2l.ai).
@@ -25,12 +25,12 @@ def counting(
     Example:
         >>> x, weight = counting(2, 3, input_size=3, kernel_size=2)
         >>> weight[:, 1].tolist()
-        [[[1, 2], [3, 4]], [[2, 3], [4, 5]], [[3, 4], [5, 6]]]
+        [[[1.0, 2.0], [3.0, 4.0]], [[2.0, 3.0], [4.0, 5.0]], [[3.0, 4.0], [5.0, 6.0]]]
     """
     first_in, first_out = np.arange(in_channels)[:, None, None], np.arange(out_channels)[:, None, None, None]
     x = first_in + np.arange(input_size**2).reshape(input_size, input_size)  # (C_in, H, W)
     weight = first_in + np.arange(kernel_size**2).reshape(kernel_size, kernel_size)  # (C_in, kH, kW)
-    return x[None], first_out + weight
+    return x[None].astype(float), (first_out + weight).astype(float)
 
 
 def drawn(
@@ -46,7 +46,7 @@ def drawn(
         seed: Start of the random numbers; the same seed gives the same numbers.
 
     Returns:
-        The input, shape (1, C_in, H, W), and the weight, shape (C_out, C_in, kH, kW).
+        The input, shape (1, C_in, H, W), and the weight, shape (C_out, C_in, kH, kW), both float64.
 
     Example:
         >>> x, weight = drawn(3, 2, input_size=4, kernel_size=1, seed=0)
@@ -55,4 +55,5 @@ def drawn(
     """
     generator = np.random.default_rng(seed)
     x = generator.integers(0, 10, (1, in_channels, input_size, input_size))
-    return x, generator.integers(-2, 3, (out_channels, in_channels, kernel_size, kernel_size))
+    weight = generator.integers(-2, 3, (out_channels, in_channels, kernel_size, kernel_size))
+    return x.astype(float), weight.astype(float)

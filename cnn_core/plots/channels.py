@@ -1,7 +1,6 @@
-"""Channels apart and together: partial results and their sum, colours, pixels as columns, costs."""
+"""Channels apart and together: colours and their sum, pixels as columns, costs."""
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 
 import numpy as np
 import plotly.graph_objects as go
@@ -13,69 +12,6 @@ from cnn_core.plots.worksheet import Grid, Worksheet
 from cnn_core.summary import LayerSummary
 
 COLOURS = ("red", "green", "blue")
-
-# Beyond this many cells side by side, signs and names need two cells between the grids.
-MAX_NARROW = 22
-
-
-def channel_sum(
-    x: np.ndarray,
-    weight: np.ndarray,
-    partials: np.ndarray,
-    outputs: np.ndarray,
-    *,
-    at: tuple[int, int, int] = (0, 0, 0),
-    padding: int = 0,
-    bias: float = 0,
-    palette: Palette = LIGHT,
-) -> go.Figure:
-    """Draw how an output channel comes about: input channels, their kernels, partial results, the sum.
-
-    Args:
-        x: Input without its padding, shape (C_in, H, W).
-        weight: Kernels of the chosen output channel, shape (C_in, kH, kW).
-        partials: What each input channel contributes to it, shape (C_in, H_out, W_out).
-        outputs: All output channels, shape (C_out, H_out, W_out); those not chosen are dimmed.
-        at: (c_out, row, column): the chosen output channel and the output whose windows are framed.
-        padding: Zeros on each side of the input, drawn hatched.
-        bias: Number added to the chosen output channel; not drawn if 0.
-        palette: Colours of the page's theme.
-
-    Returns:
-        Heatmaps named input, kernel, partial result, output and other output, as large as the sheet.
-    """
-    chosen, row, column = at
-    sides = (padding, padding)
-    padded = np.pad(x, ((0, 0), sides, sides))
-    gap = 1 if padded.shape[2] + weight.shape[2] + 2 * outputs.shape[2] <= MAX_NARROW else 2
-    rows = max(len(arrays) * (arrays.shape[1] + gap) for arrays in (padded, outputs))
-    inputs = _stack(padded, rows=rows, left=0, gap=gap)
-    kernels = [_beside(grid, each, gap) for grid, each in zip(inputs, weight, strict=True)]
-    parts = [_beside(grid, each, gap) for grid, each in zip(kernels, partials, strict=True)]
-    sums = _stack(outputs, rows=rows, left=parts[0].right + gap, gap=gap)
-
-    # A name above a single cell is wider than the cell.
-    sheet = Worksheet(rows + bool(bias), max(sums[0].right, sums[0].left + 2), palette=palette)
-    limit = limit_of(partials, outputs)
-    sheet.signed("input", inputs, blank=padding)
-    sheet.signed("kernel", kernels)
-    sheet.signed("partial result", parts, limit=limit)
-    sheet.signed("output", [sums[chosen]], limit=limit)
-    if len(sums) > 1:
-        sheet.signed("other output", sums[:chosen] + sums[chosen + 1 :], limit=limit, dimmed=True)
-    for channel, grid in enumerate(sums):
-        sheet.label(f"output {channel}", grid, meant=channel == chosen)
-    for channel, grid in enumerate(inputs):
-        sheet.label(f"channel {channel}", grid)
-        sheet.hatch(grid, padding)
-        sheet.frame("window", grid, at=(row, column), shape=weight.shape[1:])
-    for part in parts:
-        sheet.frame("its partial result", part, at=(row, column))
-    sheet.frame("its output", sums[chosen], at=(row, column))
-    _write_signs(sheet, kernels, parts, sums[chosen], gap)
-    if bias:
-        sheet.note(f"+ {bias:z.6g} (bias)", row=parts[-1].bottom, column=parts[-1].middle[1], size=13)
-    return sheet.finish()
 
 
 def colour_sum(
@@ -233,30 +169,6 @@ def costs(
     fig.update_annotations(font={"size": 14}, x=0, xanchor="left")
     legend = {"orientation": "h", "x": 0, "y": -0.16, "yanchor": "top"}
     return fig.update_layout(showlegend=True, legend=legend, margin={"l": 8, "r": 12, "t": 28, "b": 8})
-
-
-def _stack(arrays: np.ndarray, *, rows: int, left: int, gap: int) -> list[Grid]:
-    """Put arrays of one shape below each other, at the middle of the sheet, with room for a name above each."""
-    step = arrays.shape[1] + gap
-    first = (rows - len(arrays) * step) // 2 + gap
-    return [Grid(each, first + index * step, left) for index, each in enumerate(arrays)]
-
-
-def _beside(grid: Grid, array: np.ndarray, gap: int) -> Grid:
-    """Put an array to the right of a grid, at the same height."""
-    return Grid(array, grid.top + (grid.array.shape[0] - array.shape[0]) // 2, grid.right + gap)
-
-
-def _write_signs(
-    sheet: Worksheet, kernels: Sequence[Grid], parts: Sequence[Grid], result: Grid, gap: int
-) -> None:
-    """Make the grids read as an equation."""
-    for kernel, part in zip(kernels, parts, strict=True):
-        _sign(sheet, "⋆", kernel, gap)
-        _sign(sheet, "=", part, gap)
-    for above, below in pairwise(parts):
-        sheet.note("+", row=(above.bottom + below.top - 1) / 2, column=above.middle[1])
-    _sign(sheet, "=", result, gap)
 
 
 def _sign(sheet: Worksheet, text: str, grid: Grid, gap: int) -> None:

@@ -71,40 +71,27 @@ class Worksheet:
         self.shape = (rows, columns)
         self.palette = palette
         # Plotly checks all shapes again each time one is added, so they are added together at the end.
-        self.traces: list[go.Heatmap | go.Image | go.Scatter] = []
+        self.traces: list[go.Heatmap | go.Image] = []
         self.shapes: list[go.layout.Shape] = []
         self.notes: list[go.layout.Annotation] = []
 
-    def signed(
-        self,
-        name: str,
-        grids: Sequence[Grid],
-        *,
-        limit: float | None = None,
-        dimmed: bool = False,
-        blank: int = 0,
-    ) -> None:
+    def signed(self, name: str, grids: Sequence[Grid]) -> None:
         """Add grids of signed values as one heatmap, and their numbers where they can be read.
 
         Args:
             name: What they are, for the pointer.
-            grids: Where they lie.
-            limit: Magnitude at the ends of the scale; the largest magnitude in the grids if None.
-            dimmed: Draw them as there but not meant.
-            blank: Cells along each edge that get no number.
+            grids: Where they lie; the largest magnitude among them is at the ends of the scale.
         """
-        limit = limit_of(*(grid.array for grid in grids)) if limit is None else limit
+        limit = limit_of(*(grid.array for grid in grids))
         decimals = max(decimals_for(grid.array) for grid in grids)
         values = np.full(self.shape, np.nan)
         words = np.full(self.shape, "", object)
         for grid in grids:
             values[grid.cells] = grid.array
-            inner = np.s_[blank : grid.array.shape[0] - blank, blank : grid.array.shape[1] - blank]
-            words[grid.cells][inner] = [[f"{n:z.{decimals}f}" for n in row] for row in grid.array[inner]]
+            words[grid.cells] = [[f"{n:z.{decimals}f}" for n in row] for row in grid.array]
             self._edge(grid)
-        self._heatmap(name, Grid(values, 0, 0), self._scale(limit), opacity=0.35 if dimmed else 1.0)
-        strong = np.abs(values) > (np.inf if dimmed else self.palette.strong_from * limit)
-        self._numbers(words, strong)
+        self._heatmap(name, Grid(values, 0, 0), self._scale(limit))
+        self._numbers(words, np.abs(values) > self.palette.strong_from * limit)
 
     def picture(self, name: str, grid: Grid, *, white: float | None = None, limit: float = 1.0) -> None:
         """Add a picture of many pixels, without numbers.
@@ -124,35 +111,14 @@ class Worksheet:
         self.traces.append(go.Image(z=grid.array, x0=grid.left, y0=grid.top, name=name, hovertemplate=hover))
         self._edge(grid)
 
-    def hatch(self, grid: Grid, padding: int) -> None:
-        """Mark the outermost cells of a grid as padding."""
-        if not padding:
-            return
-        rows, columns = grid.array.shape
-        inner = (padding, rows - padding, padding, columns - padding)
-        x, y = _ring((0, rows, 0, columns), inner)
-        hatch = {"shape": "/", "size": 7, "fgcolor": self.palette.muted, "bgcolor": self.palette.background}
-        self.traces.append(
-            go.Scatter(
-                x=np.add(x, grid.left - 0.5),
-                y=np.add(y, grid.top - 0.5),
-                fill="toself",
-                mode="lines",
-                line={"width": 0},
-                name="padding",
-                hoverinfo="skip",
-                fillpattern=hatch,
-            )
-        )
-
     def frame(self, name: str, grid: Grid, *, at: tuple[int, int], shape: tuple[int, int] = (1, 1)) -> None:
         """Outline the cells of a grid that are meant: `shape` of them, from row and column `at` on."""
         top, left = grid.top + at[0] - 0.5, grid.left + at[1] - 0.5
         self._outline(name, top, left, shape, self.palette.accent, 3)
 
-    def note(self, text: str, *, row: float, column: float, size: int = 16) -> None:
+    def note(self, text: str, *, row: float, column: float) -> None:
         """Write a sign or a word between the grids."""
-        font = {"size": size, "color": self.palette.text}
+        font = {"size": 16, "color": self.palette.text}
         self.notes.append(go.layout.Annotation(text=text, x=column, y=row, showarrow=False, font=font))
 
     def label(self, text: str, grid: Grid, *, meant: bool = False) -> None:
@@ -194,14 +160,13 @@ class Worksheet:
     def _scale(self, limit: float) -> dict[str, Any]:
         return {"zmin": -limit, "zmax": limit, "colorscale": colorscale(self.palette.signed)}
 
-    def _heatmap(self, name: str, grid: Grid, scale: dict[str, Any], *, opacity: float = 1.0) -> None:
+    def _heatmap(self, name: str, grid: Grid, scale: dict[str, Any]) -> None:
         self.traces.append(
             go.Heatmap(
                 z=grid.array,
                 x0=grid.left,
                 y0=grid.top,
                 showscale=False,
-                opacity=opacity,
                 name=name,
                 hoverongaps=False,
                 hovertemplate=f"{name}: %{{z:.6~g}}<extra></extra>",
@@ -247,12 +212,3 @@ class Worksheet:
         corners = {"x0": left, "x1": left + shape[1], "y0": top, "y1": top + shape[0]}
         line = {"color": colour, "width": thickness}
         self.shapes.append(go.layout.Shape(type="rect", name=name, line=line, **corners))
-
-
-def _ring(outer: tuple[int, ...], inner: tuple[int, ...]) -> tuple[list[int], list[int]]:
-    """Draw the area between two rectangles (top, bottom, left, right) in one line."""
-    top, bottom, left, right = outer
-    upper, lower, near, far = inner
-    x = [left, right, right, left, left, near, near, far, far, near]
-    y = [top, top, bottom, bottom, top, upper, lower, lower, upper, upper]
-    return x, y

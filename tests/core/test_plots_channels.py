@@ -56,123 +56,6 @@ def notes(fig):
     return [annotation.text for annotation in fig.layout.annotations]
 
 
-def book_sum(*, at=(0, 0, 0), padding=0, bias=0, palette=LIGHT):
-    x, weight = examples.counting(2, 3, input_size=3, kernel_size=2)
-    y = ops.conv2d(x, weight, np.full(3, bias), padding=padding)[0]
-    partials = ops.conv2d(x, weight[at[0]][:, None], groups=2, padding=padding)[0]
-    return channels.channel_sum(
-        x[0], weight[at[0]], partials, y, at=at, padding=padding, bias=bias, palette=palette
-    )
-
-
-def test_the_books_sum_shows_both_partial_results_and_their_sum():
-    fig = book_sum()
-    assert values(fig, "partial result") == [19, 25, 37, 43, 37, 47, 67, 77]
-    assert values(fig, "output") == [56, 72, 104, 120]
-    assert values(fig, "other output") == [76, 100, 148, 172, 96, 128, 192, 224]
-
-
-def test_the_frames_hold_the_windows_that_make_the_framed_output():
-    fig = book_sum(at=(1, 0, 1))
-    windows = [under(fig, "input", box).tolist() for box in frames(fig, "window")]
-    assert windows == [[[1, 2], [4, 5]], [[2, 3], [5, 6]]]
-    parts = [under(fig, "partial result", box).item() for box in frames(fig, "its partial result")]
-    (output,) = [under(fig, "output", box).item() for box in frames(fig, "its output")]
-    assert sum(parts) == output == 100
-
-
-def test_with_padding_the_frame_begins_in_the_padding():
-    fig = book_sum(padding=1)
-    for box, pixel in zip(frames(fig, "window"), (0, 1), strict=True):
-        assert under(fig, "input", box).tolist() == [[0, 0], [0, pixel]]
-
-
-def test_padding_is_hatched_and_carries_no_numbers():
-    plain, padded = book_sum(), book_sum(padding=1)
-    assert not [each for each in plain.data if each.name == "padding"]
-    hatches = [each for each in padded.data if each.name == "padding"]
-    assert [each.fillpattern.shape for each in hatches] == ["/", "/"]
-    # 2 inputs of 3 x 3, 2 kernels of 2 x 2, then partial results and outputs of 4 x 4.
-    assert len(words(padded)) == 2 * 9 + 2 * 4 + (2 + 3) * 16
-
-
-def test_every_cell_shows_its_number():
-    inputs = [*range(9), *range(1, 10)]
-    kernels = [*range(4), *range(1, 5)]
-    partials = [19, 25, 37, 43, 37, 47, 67, 77]
-    outputs = [56, 72, 104, 120, 76, 100, 148, 172, 96, 128, 192, 224]
-    assert words(book_sum()) == sorted(map(str, inputs + kernels + partials + outputs))
-
-
-def test_the_bias_is_a_term_of_the_sum_only_if_there_is_one():
-    assert not [note for note in notes(book_sum()) if "bias" in note]
-    assert "+ -3 (bias)" in notes(book_sum(bias=-3))
-
-
-def test_the_chosen_output_is_named_in_bold():
-    assert [note for note in notes(book_sum(at=(2, 0, 0))) if "output" in note] == [
-        "output 0",
-        "output 1",
-        "<b>output 2</b>",
-    ]
-
-
-def test_a_single_channel_needs_no_plus_and_has_no_other_output():
-    x, weight = examples.counting(1, 1, input_size=3, kernel_size=3)
-    y = ops.conv2d(x, weight)[0]
-    fig = channels.channel_sum(x[0], weight[0], y, y)
-    assert "+" not in notes(fig)
-    assert "other output" not in [each.name for each in fig.data]
-
-
-@pytest.mark.parametrize("palette", [LIGHT, DARK], ids=["light", "dark"])
-def test_numbers_on_the_strong_ends_of_the_scale_have_their_own_colour(palette):
-    fig = book_sum(palette=palette)
-    strong, weak = (
-        {word.strip(NOTHING) for each in numbers(fig, colour) for word in each.flat}
-        for colour in (palette.on_strong, palette.text)
-    )
-    assert {"8", "9"} <= strong - weak
-    assert {"0", "19"} <= weak - strong
-
-
-def test_both_colours_of_type_get_one_size():
-    x, weight = examples.drawn(3, 2, input_size=5, kernel_size=1, seed=0)
-    fig = channels.pixels_as_columns(x[0], weight[:, :, 0, 0], ops.conv2d(x, weight)[0])
-    inputs_weak, inputs_strong = numbers(fig)[:2]
-    assert fig.data[1].textfont.color != fig.data[2].textfont.color
-    for each in (inputs_weak, inputs_strong):
-        assert {len(word) for word in each.flat if word} == {1}
-        assert all(each[place] for place in ((0, 0), (0, 1), (1, 0)))
-
-
-def test_numbers_too_small_to_read_are_left_to_the_pointer():
-    x, weight = examples.counting(4, 4, input_size=8, kernel_size=3)
-    y = ops.conv2d(x, weight, padding=2)[0]
-    partials = ops.conv2d(x, weight[0][:, None], groups=4, padding=2)[0]
-    fig = channels.channel_sum(x[0], weight[0], partials, y, padding=2)
-    written = {each.strip(NOTHING) for each in words(fig)}
-    assert written == {str(number) for number in {*x.flat, *weight[0].flat}}
-    assert trace(fig, "output").hovertemplate.startswith("output: %{z")
-
-
-def test_grids_do_not_overlap_and_lie_on_the_sheet():
-    for counts in ((1, 4), (4, 1), (3, 3)):
-        for size, kernel_size, padding in ((3, 1, 0), (3, 3, 0), (8, 3, 2), (8, 1, 2)):
-            x, weight = examples.drawn(*counts, input_size=size, kernel_size=kernel_size, seed=0)
-            y = ops.conv2d(x, weight, padding=padding)[0]
-            partials = ops.conv2d(x, weight[0][:, None], groups=counts[0], padding=padding)[0]
-            fig = channels.channel_sum(x[0], weight[0], partials, y, padding=padding, bias=1)
-            heatmaps = [each for each in fig.data if each.type == "heatmap" and each.name != "numbers"]
-            drawn = sum((~np.isnan(np.asarray(each.z))).astype(int) for each in heatmaps)
-            padded = x.shape[1] * (size + 2 * padding) ** 2
-            assert drawn.max() == 1
-            assert drawn.sum() == padded + weight[0].size + partials.size + y.size
-            rows, columns = drawn.shape
-            assert fig.layout.xaxis.range == (-0.6, columns - 0.4)
-            assert fig.layout.yaxis.range == (rows - 0.4, -0.6)
-
-
 COLOURFUL = np.arange(4 * 5 * 3, dtype=np.uint8).reshape(4, 5, 3)
 
 
@@ -243,6 +126,63 @@ def test_pictures_and_matrices_hold_the_same_numbers_side_by_side(counts, size):
     assert sorted(values(fig, "input")) == sorted([*x.flat, *x.flat])
     assert sorted(values(fig, "output")) == sorted([*y.flat, *y.flat])
     assert values(fig, "weight") == weight.ravel().tolist()
+
+
+def test_every_cell_shows_its_number():
+    x, weight, y, at = one_by_one()
+    fig = channels.pixels_as_columns(x, weight, y, at=at)
+    assert words(fig) == sorted(
+        f"{number:.0f}" for number in (*x.flat, *x.flat, *weight.flat, *y.flat, *y.flat)
+    )
+
+
+def test_the_chosen_output_is_named_in_bold():
+    x, weight, y, at = one_by_one(at=(1, 0, 0))
+    fig = channels.pixels_as_columns(x, weight, y, at=at)
+    assert [note for note in notes(fig) if "output " in note] == ["output 0", "<b>output 1</b>"]
+
+
+@pytest.mark.parametrize("palette", [LIGHT, DARK], ids=["light", "dark"])
+def test_numbers_on_the_strong_ends_of_the_scale_have_their_own_colour(palette):
+    x, weight = examples.counting(2, 3, input_size=3, kernel_size=1)
+    fig = channels.pixels_as_columns(x[0], weight[:, :, 0, 0], np.zeros((3, 3, 3)), palette=palette)
+    strong, weak = (
+        {word.strip(NOTHING) for each in numbers(fig, colour) for word in each.flat}
+        for colour in (palette.on_strong, palette.text)
+    )
+    assert {"8", "9"} <= strong - weak
+    assert "0" in weak - strong
+
+
+def test_both_colours_of_type_get_one_size():
+    x, weight, y, at = one_by_one()
+    fig = channels.pixels_as_columns(x, weight, y, at=at)
+    inputs_weak, inputs_strong = numbers(fig)[:2]
+    assert fig.data[1].textfont.color != fig.data[2].textfont.color
+    for each in (inputs_weak, inputs_strong):
+        assert {len(word) for word in each.flat if word} == {1}
+        assert all(each[place] for place in ((0, 0), (0, 1), (1, 0)))
+
+
+def test_numbers_too_small_to_read_are_left_to_the_pointer():
+    x, weight, y, at = one_by_one(size=8)
+    fig = channels.pixels_as_columns(x, weight, y, at=at)
+    assert not [each for each in words(fig) if len(each) > 1]
+    assert trace(fig, "output").hovertemplate.startswith("output: %{z")
+
+
+@pytest.mark.parametrize("counts", [(1, 4), (4, 1), (3, 3)])
+@pytest.mark.parametrize("size", [1, 4])
+def test_grids_do_not_overlap_and_lie_on_the_sheet(counts, size):
+    x, weight, y, at = one_by_one(counts, size)
+    fig = channels.pixels_as_columns(x, weight, y, at=at)
+    heatmaps = [each for each in fig.data if each.type == "heatmap" and each.name != "numbers"]
+    drawn = sum((~np.isnan(np.asarray(each.z))).astype(int) for each in heatmaps)
+    assert drawn.max() == 1
+    assert drawn.sum() == 2 * x.size + weight.size + 2 * y.size
+    rows, columns = drawn.shape
+    assert fig.layout.xaxis.range == (-0.6, columns - 0.4)
+    assert fig.layout.yaxis.range == (rows - 0.4, -0.6)
 
 
 def layer(out_channels, groups=1):
