@@ -234,7 +234,7 @@ def explore(shown: Slide, seen: Part, *, as_picture: bool = False) -> None:
         seen.scene,
         prefix="f-",
         channel=seen.channel,
-        part=(shown.code, seen.rows.outputs, seen.columns.outputs),
+        part=(st.session_state["f-retouched-base"], seen.rows.outputs, seen.columns.outputs),
         first=seen.first,
         grey=shown.highest,
         grey_output=as_picture,
