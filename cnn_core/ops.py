@@ -202,6 +202,25 @@ def conv_transpose2d(
     return np.ascontiguousarray(out) if bias is None else _add_bias(out, bias)
 
 
+def possible_padding_modes(*axes: Axis) -> list[str]:
+    """List the padding modes for which the input is large enough.
+
+    Args:
+        axes: The axes of a convolution, with their padding.
+
+    Returns:
+        Names out of `PADDING_MODES`. Reflect needs fewer pixels of padding on a side than the input has, circular
+        no more.
+
+    Example:
+        >>> possible_padding_modes(Axis(2, 3, padding=2)), possible_padding_modes(Axis(2, 3, padding=3))
+        (['zeros', 'replicate', 'circular'], ['zeros', 'replicate'])
+    """
+    room = min(axis.input_size - max(axis.padding) for axis in axes)
+    too_large = {"reflect": room <= 0, "circular": room < 0}
+    return [mode for mode in PADDING_MODES if not too_large.get(mode)]
+
+
 def corr2d(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
     """Slide one kernel over one picture, as the book's function of this name.
 

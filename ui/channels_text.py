@@ -6,6 +6,7 @@ import numpy as np
 
 from cnn_core.summary import LayerSummary
 from ui.channels_code import SmallLayer
+from ui.wording import count
 
 DECIMALS = 8
 """Decimals with which a product of two numbers of four decimals is exact."""
@@ -65,11 +66,11 @@ def about_sums(weight_shape: tuple[int, int, int, int]) -> str:
         "- An output channel has one kernel for each input channel. Together they have the shape "
         f"$(C_{{in}}, k_H, k_W) = ({in_channels}, {height}, {width})$.\n"
         "- Each kernel slides over its own channel only, with its padding. The partial results are then "
-        f"**added**, and the bias too. So {_count(in_channels, 'input channel')} and "
-        f"{_count(in_channels, 'kernel')} make one output channel.\n"
-        f"- The layer has {_count(out_channels, 'output channel')}. Its weight has the shape "
+        f"**added**, and the bias too. So {count(in_channels, 'input channel')} and "
+        f"{count(in_channels, 'kernel')} make one output channel.\n"
+        f"- The layer has {count(out_channels, 'output channel')}. Its weight has the shape "
         f"$(C_{{out}}, C_{{in}}, k_H, k_W) = {weight_shape}$. These are {out_channels} · {in_channels} = "
-        f"{_count(out_channels * in_channels, 'kernel')}.\n"
+        f"{count(out_channels * in_channels, 'kernel')}.\n"
         "- Pooling is different. It treats each channel by itself and adds none of them up. So it keeps the "
         "number of channels, and a convolution chooses it."
     )
@@ -119,7 +120,7 @@ def matrix_product(at: tuple[int, int, int], matrix: np.ndarray, x: np.ndarray, 
 def both_ways(num_outputs: int, difference: float) -> str:
     """Say how far the convolution and the matrix product are apart."""
     return (
-        f"Both ways computed, as a convolution and as a matrix product: {_count(num_outputs, 'number')}, "
+        f"Both ways computed, as a convolution and as a matrix product: {count(num_outputs, 'number')}, "
         f"largest difference **{difference:.3g}**."
     )
 
@@ -137,10 +138,10 @@ def about_matrix(in_channels: int, out_channels: int, size: int) -> str:
     """Explain what the matrix product has to do with pictures."""
     return (
         "- In the lower half the pictures are unrolled. Each row is a channel, each column one of the "
-        f"{size} · {size} = {_count(size**2, 'pixel')}. A row of weights times a column of pixels gives the "
+        f"{size} · {size} = {count(size**2, 'pixel')}. A row of weights times a column of pixels gives the "
         "number where the two meet.\n"
         "- So a 1 x 1 convolution is **a fully connected layer applied at each pixel**. It makes "
-        f"{_count(out_channels, 'number')} out of {in_channels}, with the same weights at each place.\n"
+        f"{count(out_channels, 'number')} out of {in_channels}, with the same weights at each place.\n"
         "- It does not look at the neighbours. It only mixes channels. Networks use it to change the number "
         "of channels cheaply.\n"
         "- With whole numbers the difference is exactly 0. With decimal fractions the last digit may differ, "
@@ -233,10 +234,6 @@ def _multiplied(first: Iterable[float], second: Iterable[float]) -> str:
 
 def _latex(whole: int) -> str:
     return f"{whole:,}".replace(",", r"{,}")
-
-
-def _count(number: int, one: str) -> str:
-    return f"{number} {one}" if number == 1 else f"{number} {one}s"
 
 
 def _shape(sizes: Iterable[int]) -> str:

@@ -8,6 +8,7 @@ from cnn_core import images
 from cnn_core.geometry import Axis
 from cnn_core.pooling import format_number, gradient, shares, windows
 from cnn_core.scene import Scene, Wiring
+from ui.wording import both, count
 
 Place = tuple[int, int, int]
 """Channel, row and column of an output."""
@@ -31,17 +32,12 @@ PADDING = {
 """Name of a way to pool -> how its padding counts."""
 
 
-def count(number: int, one: str) -> str:
-    """Write a number of things, with an s where there are several."""
-    return f"{number} {one}" if number == 1 else f"{number} {one}s"
-
-
 def layer(height: Axis, width: Axis) -> str:
     """Say what the layer does to the size."""
-    padding = _both(height.padding[0], width.padding[0])
+    padding = both(height.padding[0], width.padding[0])
     return (
-        f"{height.input_size} x {width.input_size} in, window {_both(height.kernel_size, width.kernel_size)}, "
-        f"stride {_both(height.stride, width.stride)}, padding {padding}: "
+        f"{height.input_size} x {width.input_size} in, window {both(height.kernel_size, width.kernel_size)}, "
+        f"stride {both(height.stride, width.stride)}, padding {padding}: "
         f"{height.output_size} x {width.output_size} out, {_rest(height, width)}."
     )
 
@@ -168,10 +164,6 @@ def stride_cost(stride: int) -> str:
 def _listed(condition: np.ndarray) -> str:
     shifts = [str(shift) for shift in np.flatnonzero(condition)]
     return " and ".join(filter(None, [", ".join(shifts[:-1]), shifts[-1]]))
-
-
-def _both(first: object, second: object) -> str:
-    return str(first) if first == second else f"{first} x {second}"
 
 
 def _rest(height: Axis, width: Axis) -> str:

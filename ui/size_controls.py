@@ -7,6 +7,7 @@ from typing import TypeVar
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from cnn_core import ops
 from cnn_core.geometry import (
     PADDING_PRESETS,
     Axis,
@@ -19,7 +20,7 @@ from cnn_core.geometry import (
 )
 from cnn_core.sizes import Limits
 from ui import controls
-from ui.size_layer import CONVOLUTION, POOLING, TRANSPOSED, Layer, padding_modes
+from ui.size_layer import CONVOLUTION, POOLING, TRANSPOSED, Layer
 from ui.size_settings import CEIL, FLOOR
 
 LIMITS = Limits(input_size=256, kernel_size=13, stride=8, padding=12, dilation=6)
@@ -92,7 +93,7 @@ def _choose_numbers(layer: Layer) -> Layer:
     if layer.operation == CONVOLUTION and any(total_padding(axis.padding) for axis in layer.axes):
         mode = controls.choice(
             "Padding mode",
-            padding_modes(*layer.axes),
+            ops.possible_padding_modes(*layer.axes),
             key="ps-mode",
             help="What lies beyond the border. For reflect and circular the input must be large enough.",
         )

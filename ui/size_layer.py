@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cnn_core import ops, scene
+from cnn_core import scene
 from cnn_core.geometry import Axis, TransposedAxis
 from cnn_core.scene import Scene
 from ui import explorer
@@ -86,16 +86,6 @@ class Layer:
             "output_padding": (height.output_padding, width.output_padding),
             "dilation": (height.dilation, width.dilation),
         }
-
-
-def padding_modes(height: Axis, width: Axis) -> list[str]:
-    """List what the added pixels may hold: the input's own pixels must suffice."""
-    axes = (height, width)
-    too_small = {
-        "reflect": any(axis.input_size <= max(axis.padding) for axis in axes),
-        "circular": any(axis.input_size < max(axis.padding) for axis in axes),
-    }
-    return [mode for mode in ops.PADDING_MODES if not too_small.get(mode)]
 
 
 def _counting(rows: int, columns: int) -> np.ndarray:

@@ -6,6 +6,7 @@ from cnn_core.geometry import Axis, TransposedAxis, output_size, total_padding
 from cnn_core.sizes import SizeCurve
 from ui import explorer
 from ui.size_layer import CONVOLUTION, MOST_OUTPUTS, POOLING, TRANSPOSED, Layer
+from ui.wording import both, count
 
 EXPLANATIONS = {
     CONVOLUTION: (
@@ -34,16 +35,6 @@ EXPLANATIONS = {
     ),
 }
 """Name of an operation -> what its settings do."""
-
-
-def both(first: object, second: object) -> str:
-    """Write what holds for the height and for the width, once if it is the same."""
-    return str(first) if first == second else f"{first} x {second}"
-
-
-def count(number: int, one: str) -> str:
-    """Write a number of things, with an s where there are several."""
-    return f"{number} {one}" if number == 1 else f"{number} {one}s"
 
 
 def reading(layer: Layer) -> str:

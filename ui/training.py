@@ -10,6 +10,7 @@ from cnn_core.network import PRESETS, Sigmoid
 from cnn_core.plots import curves
 from cnn_core.training import Settings
 from ui import page
+from ui.wording import count
 
 CHART_HEIGHTS = {"loss": 250, "accuracy": 215}
 POLL_SECONDS = 0.5
@@ -237,11 +238,6 @@ def format_shape(shape: tuple[int, ...]) -> str:
         '6 x 28 x 28'
     """
     return " x ".join(map(str, shape))
-
-
-def count(number: int, word: str) -> str:
-    """Write a number of things, such as "1 epoch" or "1,000 steps"."""
-    return f"{number:,} {word}" + "s" * (number != 1)
 
 
 def _duration(seconds: float) -> str:

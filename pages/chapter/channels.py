@@ -87,14 +87,13 @@ def choose_small_axis() -> tuple[Axis, str]:
         largest = min(MAX_SMALL_KERNEL, max_kernel_size(size, padding=padding))
         kernel_size = controls.integer("Kernel size", key="c-sum-kernel", default=2, low=1, high=largest)
     stride = controls.integer("Stride", key="c-sum-stride", default=1, low=1, high=MAX_STRIDE)
-    padding_mode = "zeros"
+    axis, padding_mode = Axis(size, kernel_size, stride, padding), "zeros"
     if padding:
-        too_small = {"reflect": size <= padding, "circular": size < padding}
-        modes = [mode for mode in ops.PADDING_MODES if not too_small.get(mode)]
+        modes = ops.possible_padding_modes(axis)
         padding_mode = controls.choice(
             "Padding mode", modes, key="c-sum-mode", help="What lies beyond the border of each channel."
         )
-    return Axis(size, kernel_size, stride, padding), padding_mode
+    return axis, padding_mode
 
 
 def make_example(in_channels: int, out_channels: int, axis: Axis, seed: int | None) -> Example:

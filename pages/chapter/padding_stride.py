@@ -12,6 +12,7 @@ from ui import controls, explorer, page, size_code, size_text
 from ui.size_controls import LIMITS, choose_layer, values_of
 from ui.size_layer import CONVOLUTION, TRANSPOSED, Layer
 from ui.size_settings import TO_TRY
+from ui.wording import count
 
 SHOWN_AT_ONCE = 8
 # In pixels: four numbers and a button stand side by side on a phone, a remark below them.
@@ -72,7 +73,7 @@ def turn_round(axis: Axis, *, prefix: str) -> None:
 
 def describe_answers(input_size: int, wanted: int, settings: Sequence[Axis], reachable: list[int]) -> None:
     if settings:
-        number = size_text.count(len(settings), "setting")
+        number = count(len(settings), "setting")
         verb = "gives" if len(settings) == 1 else "give"
         st.markdown(f"**{number} {verb} {wanted} from {input_size}**, from simple to odd.")
         return

@@ -12,6 +12,7 @@ from cnn_core.plots.shifts import Stage, change_curves, stages
 from cnn_core.pooling import GRIDS, PHOTOGRAPH, stack_channels
 from ui import controls, explorer, page, pooling_code, pooling_settings, pooling_text
 from ui.pooling_settings import CEIL, FLOOR, GRID, IN_PLACE, MOVED, NONE, PICTURE, PLAIN, RECTIFIED, SHIFT
+from ui.wording import count
 
 MAX_CHANNELS, MAX_WINDOW, MAX_STRIDE = 3, 13, 8
 MODES = ["max", "average", "min"]
@@ -146,7 +147,7 @@ def explain_grid(pooled: scene.Scene, height: Axis, width: Axis, at: tuple[int, 
         + pooling_text.where_gradient_goes(pooled, at)
     )
     show_sizes(height, width)
-    channels = pooling_text.count(len(pooled.y), "channel")
+    channels = count(len(pooled.y), "channel")
     st.markdown(
         f"- **Padding** {pooling_text.PADDING[pooled.mode]} It may be at most half of the window: then no window "
         "sees padding alone.\n"
@@ -226,7 +227,7 @@ def explain_picture(shape: tuple[int, int, int], height: Axis, width: Axis) -> N
         "So much is left of each channel. The layers that follow have less to compute. Each of their windows "
         "sees a larger part of the picture."
     )
-    channels = pooling_text.count(channels, "channel")
+    channels = count(channels, "channel")
     st.markdown(
         "- **Max** keeps the brightest pixel of a window. Bright spots grow, thin dark lines vanish.\n"
         "- **Min** keeps the darkest. It is max pooling of the negative: $\\min(x) = -\\max(-x)$.\n"

@@ -1,5 +1,6 @@
 import itertools
 import re
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -484,3 +485,16 @@ def test_a_mistake_is_refused_with_its_causes(call, message):
 def test_what_is_no_number_is_refused(call, message):
     with pytest.raises(TypeError, match=f"^{re.escape(message)}$"):
         call()
+
+
+@pytest.mark.parametrize("input_size", [1, 2, 3])
+@pytest.mark.parametrize("padding", [0, 1, 2, 3])
+def test_the_possible_padding_modes_are_those_that_torch_can_do(input_size, padding):
+    x = torch.zeros(1, 1, input_size, input_size)
+    accepted = ["zeros"]
+    for mode in ("reflect", "replicate", "circular"):
+        with suppress(RuntimeError):
+            F.pad(x, (padding,) * 4, mode=mode)
+            accepted.append(mode)
+    axis = geometry.Axis(input_size, 1, padding=padding)
+    assert ops.possible_padding_modes(axis, geometry.Axis(9, 1)) == accepted
