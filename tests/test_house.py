@@ -72,6 +72,13 @@ def test_a_page_without_a_trained_network_needs_no_torch(module):
     assert not {"torch", "streamlit", "skimage", "mlxtend", "scipy"} & set(run.stdout.split())
 
 
+def test_the_explorer_is_three_files_and_less_than_30_kb_of_javascript():
+    folder = ROOT / "ui/explorer"
+    names = {path.name for path in folder.iterdir() if path.is_file()}
+    assert names == {"__init__.py", "explorer.js", "explorer.css"}
+    assert (folder / "explorer.js").stat().st_size < 30_000
+
+
 def test_nothing_is_unpickled():
     readers = ("pickle.load", "torch.load", "joblib.load", "allow_pickle=True")
     for path in [*CORE, *PAGES, *sorted((ROOT / "ui").rglob("*.py"))]:
