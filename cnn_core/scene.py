@@ -1,6 +1,5 @@
 """A small layer with all its numbers: which input and which kernel cell make which output, axis by axis."""
 
-from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,8 +40,11 @@ class Wiring:
     @property
     def most_outputs(self) -> int:
         """How many outputs an input feeds that feeds most of them; at the border it is often fewer."""
-        fed = {(self.source[pixel], output) for output, pixel, _ in self.links if self.source[pixel] >= 0}
-        return max(Counter(pixel for pixel, _ in fed).values(), default=0)
+        return max(self.num_outputs(pixel) for pixel in range(self.input_size))
+
+    def num_outputs(self, pixel: int) -> int:
+        """Count the outputs that an input pixel feeds, itself and by its copies in the padding."""
+        return len({output for output, place, _ in self.links if self.source[place] == pixel})
 
 
 def wire(axis: Axis, *, padding_mode: str = "zeros", flipped: bool = False) -> Wiring:

@@ -61,13 +61,13 @@ _WORDS = {
     "wins": "Input row {winnerRow}, column {winnerColumn} wins. It gets the whole gradient, the others get 0.",
     "kernel": "Kernel row {row}, column {column} is {value}. It touches {numPlaces} places of the input and makes "
     "{num} products.",
-    "product": "{n} · {w} = {product} for output row {i}, column {j}",
+    "product": "{n} · {w} {equal} for output row {i}, column {j}",
     "input": "Input row {row}, column {column} is {value}.",
     "padding": "Padding row {row}, column {column} is {value}.",
     "never": "Padding row {row}, column {column} never wins.",
     "copy": "It is a copy of input row {sourceRow}, column {sourceColumn}.",
     "feeds": "It feeds {numOutputs} of {all} outputs.",
-    "fewer": "An input in the middle feeds {most}.",
+    "fewer": "Other inputs feed up to {most}.",
     "fullest": "No input feeds more.",
     "unreached": "No window reaches it.",
     "won": "It wins {numWon}.",
@@ -83,6 +83,7 @@ _CHANNEL_WORDS = {
     name: _WORDS[name].replace(" row", " {channel}, row", 1)
     for name in ("input", "kernel", "output", "padding", "never")
 }
+_MIDDLE_WORDS = {"fewer": "An input in the middle feeds {most}."}
 _SUM_WORDS = {"output": _WORDS["output"]}
 _FILLS = "".join(
     f'<span id="{kind}">{_TITLES[kind]}'
@@ -120,7 +121,8 @@ _HTML = f"""
   </div>
   <p class="legend"><span>negative</span><i></i><span>positive.</span><span id="scale"></span></p>
   <p id="server" hidden></p>
-  <template id="grid">
+  <template id="pieces">
+    <div class="line"></div>
     <figure>
       <figcaption><b></b><span></span></figcaption>
       <div><canvas></canvas><canvas tabindex="0" role="application"></canvas></div>
@@ -267,6 +269,11 @@ def payload(
     has_kernel = scene.weight is not None
     greys = {"input": grey} | (dict.fromkeys(("output", "server"), grey) if grey_output else {})
     words = _WORDS | (_CHANNEL_WORDS if len(scene.x) > 1 else {}) | (_SUM_WORDS if has_kernel else {})
+    if all(
+        wiring.num_outputs(wiring.input_size // 2) == wiring.most_outputs
+        for wiring in (scene.height, scene.width)
+    ):
+        words |= _MIDDLE_WORDS
     return {
         "mode": scene.mode,
         "x": scene.x.tolist(),
@@ -286,7 +293,6 @@ def payload(
         "grey": grey,
         "fills": {},
         "random": {},
-        "editable": ["input", "kernel"] if has_kernel else ["input"],
         "words": words,
         # The browser takes the theme of its background: a visitor who changes it does not ask the server.
         "themes": {palette.background: _theme(palette) for palette in (LIGHT, DARK)},
@@ -419,7 +425,7 @@ def _as_array(sent: Any, shape: tuple[int, ...], name: str) -> np.ndarray:
         raise ValueError(f"{name} of shape {tuple(found)} is not the shape {shape} of the figure")
     try:
         array = np.array(sent, dtype=float)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ValueError(f"{name} holds something that is not a number") from None
     if array.shape != shape:
         raise ValueError(f"{name} of shape {array.shape} is not the shape {shape} of the figure")

@@ -9,7 +9,8 @@ const NARROWEST = 88
 const GAP = 20
 const REST = 500 // milliseconds
 const MOST_LISTED = 12
-const MOST_PARTS = 5000
+const MOST_PARTS = 1000
+const DIGITS = [0, 1, 2, 3, 4, 5, 6, 7, 8]
 const WAYS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }
 
 export default function ({ data, parentElement, setStateValue }) {
@@ -64,21 +65,23 @@ class Explorer {
 	}
 
 	build() {
-		const { editable } = this.data
 		const lines = structuredClone(this.data.lines)
-		const plan = JSON.stringify([lines, editable])
+		const plan = JSON.stringify(lines)
 		if (plan === this.plan) return
 		this.plan = plan
 		this.hover = null
 		this.grids = lines.flat()
-		const { sheet } = this.parts
-		sheet.replaceChildren(...lines.map(() => make('div', 'line')))
-		lines.forEach((grids, index) => sheet.children[index].append(...grids.map((grid) => this.buildGrid(grid))))
-		for (const kind of ['input', 'kernel']) this.parts[kind].hidden = !editable.includes(kind)
+		const drawn = lines.map((grids) => {
+			const line = this.parts.pieces.content.firstElementChild.cloneNode()
+			line.append(...grids.map((grid) => this.buildGrid(grid)))
+			return line
+		})
+		this.parts.sheet.replaceChildren(...drawn)
+		this.parts.kernel.hidden = this.isPooling
 	}
 
 	buildGrid(grid) {
-		const box = this.parts.grid.content.firstElementChild.cloneNode(true)
+		const box = this.parts.pieces.content.children[1].cloneNode(true)
 		const [name, note] = box.firstElementChild.children
 		const [base, over] = box.lastElementChild.children
 		box.className = grid.kind
@@ -111,7 +114,7 @@ class Explorer {
 		return terms
 	}
 
-	/** List what meets at a cell. A pixel and its copies in the padding are one. */
+	/** List what meets at a cell; a pixel and its copies are one. */
 	meeting({ kind, at }) {
 		const place = { kernel: 2, input: 1 }[kind] ?? 0
 		return this.axes.map(({ links, source }, axis) => {
@@ -188,7 +191,7 @@ class Explorer {
 		this.parts.scale.textContent = this.tell(['scale', grey && 'grey'], { ends: ends.join(', '), grey })
 		const isLate = this.rest || counts.edit < this.counts.edit
 		const outputs = this.output.flat(2)
-		const far = Math.max(0, ...(server?.flat(2).map((n, index) => Math.abs(n - outputs[index]) || 0) ?? []))
+		const far = Math.max(0, ...(server?.flat(2).map((n, index) => n === null ? 0 : Math.abs(n - outputs[index])) ?? []))
 		this.parts.server.hidden = !server || isLate
 		this.parts.server.textContent = this.tell(['compared'], { far: far < 1e-9 ? 0 : far })
 		this.showStep()
@@ -244,7 +247,7 @@ class Explorer {
 			const isPadding = isInput && this.isPadding(at)
 			const isLeft = isInput && axes.some(({ left }, axis) => left.includes(at[axis]))
 			const isPlain = isPadding || isLeft || value === undefined
-			const share = isPlain ? 0 : Math.min(Math.max(value / (grey ? grey : limit), -1), 1)
+			const share = isPlain ? 0 : Math.min(Math.max(value / (grey || limit), -1), 1)
 			const white = Math.round(255 * Math.max(share, 0))
 			const colour = grey ? `rgb(${white},${white},${white})` : ramp[Math.round((share + 1) * 64)]
 			const fillStyle = isLeft ? palette.line : isPlain ? palette.background : colour
@@ -354,7 +357,7 @@ class Explorer {
 		}
 	}
 
-	// Words: Python sends the sentences, here the numbers are put into them
+	// Words: Python sends the sentences, with places for the numbers
 
 	tell(names, values) {
 		const text = names.filter(Boolean).map((name) => this.data.words[name])
@@ -370,7 +373,7 @@ class Explorer {
 		const gained = terms.filter((t) => t.w)
 		const numWon = gained.length
 		const [row, column] = this.moved(kind, at, -1)
-		const seen = [distinct(terms.map((t) => t.p)), distinct(terms.map((t) => t.q))]
+		const seen = ['p', 'q'].map((name) => distinct(terms.map((t) => t[name])))
 		const [rows, columns] = spans(seen, this.before)
 		const [sourceRow, sourceColumn] = at.map((place, axis) => this.axes[axis].source[place])
 		const values = { row, column, rows, columns, sourceRow, sourceColumn, channel, most, numWon, num: terms.length }
@@ -393,7 +396,7 @@ class Explorer {
 			Object.assign(values, { winnerRow: winner[0], winnerColumn: winner[1] })
 			return [tell(kind, mode, padded, values.numEqual > 1 && 'tie'), [tell('chosen'), tell('wins')]]
 		}
-		const product = (t) => this.tell(['product'], { ...t, n: factor(t.n), w: factor(t.w), product: show(t.product) })
+		const product = (t) => this.tell(['product'], { ...t, n: factor(t.n), w: factor(t.w), equal: equal(t.product, t.n, t.w) })
 		const more = terms.length > MOST_LISTED ? `; and ${terms.length - MOST_LISTED} more` : ''
 		const products = [terms.slice(0, MOST_LISTED).map(product).join('; ') + more]
 		if (kind === 'kernel') return [tell(kind), products]
@@ -429,7 +432,7 @@ class Explorer {
 			event.target.setPointerCapture(event.pointerId)
 			this.paint(cell)
 		}
-		sheet.onpointerup = sheet.onpointercancel = () => (this.painted = undefined)
+		sheet.onlostpointercapture = () => (this.painted = undefined)
 		sheet.onpointerleave = sheet.onfocusout = () => {
 			this.hover = null
 			if (!this.pin && !this.playing) this.point()
@@ -445,7 +448,7 @@ class Explorer {
 			const cell = cellOf(event)
 			if (!cell || !this.isEditable(cell)) return
 			if (this.lastPin) this.setPin(this.lastPin)
-			this.type(event.target.grid, cell, true)
+			this.type(cell, true)
 		}
 		sheet.onfocusin = ({ target }) => target.grid && target.matches(':focus-visible') && this.goTo(target.grid, [0, 0])
 		this.root.onkeydown = (event) => this.press(event)
@@ -476,8 +479,8 @@ class Explorer {
 		const cell = this.meant(grid, grid.cursor)
 		if (way) this.goTo(grid, way)
 		else if (event.key === 'Enter' || event.key === ' ') this.setPin(cell)
-		else if (/^[-.\d]$/.test(event.key)) return this.type(grid, cell) // the key goes into the new field
-		else if (event.key === 'F2') this.type(grid, cell, true)
+		else if (/^[-.\d]$/.test(event.key)) return this.type(cell) // the key goes into the new field
+		else if (event.key === 'F2') this.type(cell, true)
 		else return
 		event.preventDefault()
 	}
@@ -547,12 +550,13 @@ class Explorer {
 	// Editing
 
 	isEditable({ kind, at }) {
-		return this.data.editable.includes(kind) && (kind === 'kernel' || !this.isPadding(at))
+		return kind === 'kernel' || (kind === 'input' && !this.isPadding(at))
 	}
 
-	type(grid, cell, isOld) {
+	type(cell, isOld) {
 		if (!this.isEditable(cell) || this.parts.paint.checked) return
-		const input = this.parts.grid.content.lastElementChild.cloneNode()
+		const { over } = this.grids.find(({ kind, channel }) => kind === cell.kind && channel === cell.channel)
+		const input = this.parts.pieces.content.lastElementChild.cloneNode()
 		if (isOld) input.value = Number(this.value(cell, cell.at).toFixed(4))
 		Object.assign(input.style, { top: `${cell.at[0] * this.cell}px`, left: `${cell.at[1] * this.cell}px` })
 		const end = (isGood) => {
@@ -566,9 +570,9 @@ class Explorer {
 			const isGood = event.key === 'Enter' && input.reportValidity()
 			if (event.key !== 'Escape' && !isGood) return
 			end(isGood)
-			grid.over.focus()
+			over.focus()
 		}
-		grid.over.after(input)
+		over.after(input)
 		input.focus()
 		input.select()
 	}
@@ -617,15 +621,16 @@ class Explorer {
 function addUp(terms, bias) {
 	const all = [...terms.map((t) => t.product), bias]
 	const rounded = (scale) => all.map((number) => Math.round(number * scale))
-	const fits = (scale) => all.every((number) => isWhole(number * scale))
+	const fits = (scale, times) =>
+		all.every((number) => isWhole(number * scale)) && terms.every((t) => isShort(t.n, t.w * times))
 	const addsUp = (digits) => add(rounded(10 ** digits)) === Math.round(add(all) * 10 ** digits)
-	const exact = [0, 1, 2, 3, 4, 5, 6].find((digits) => fits(10 ** digits))
+	const exact = DIGITS.find((digits) => fits(10 ** digits, 1))
 	let times = 1
-	while (exact === undefined && times <= MOST_PARTS && !fits(times)) times++
+	while (exact === undefined && times <= MOST_PARTS && !fits(times, times)) times++
 	if (times > MOST_PARTS) times = 1
-	const digits = exact ?? (times > 1 ? 0 : ([2, 3, 4, 5, 6, 7, 8].find(addsUp) ?? 8))
+	const digits = exact ?? (times > 1 ? 0 : (DIGITS.slice(2).find(addsUp) ?? 8))
 	const whole = rounded(times * 10 ** digits)
-	whole[whole.indexOf(Math.max(...whole))] += Math.round(add(all) * times * 10 ** digits) - add(whole)
+	whole[whole.indexOf(Math.max(...whole.slice(0, -1)))] += Math.round(add(all) * times * 10 ** digits) - add(whole)
 	const write = (number) => fixed(number / 10 ** digits, digits)
 	const plus = (numbers) => numbers.map((number) => bracket(write(number))).join(' + ')
 	const is = exact === undefined && times === 1 ? '≈' : '='
@@ -646,12 +651,13 @@ function addUp(terms, bias) {
 }
 
 const isMade = (kind) => kind === 'output' || kind === 'partial'
-const isWhole = (number) => Math.abs(number - Math.round(number)) < 1e-9 * Math.max(1, Math.abs(number))
+const isWhole = (number) => Math.abs(number - Math.round(number)) < 1e-9 + 1e-14 * Math.abs(number)
+const isShort = (...numbers) => numbers.every((number) => isWhole(number * 1e4))
 const fixed = (number, digits) => number.toFixed(digits).replace(/^-(?=[0.]*$)/, '').replace('-', '−')
 const show = (number, digits = 4) => fixed(number, digits).replace(/(\.\d*?)0+$/, '$1').replace(/\.$/, '')
 const bracket = (text) => (text.startsWith('−') ? `(${text})` : text)
 const factor = (number) => bracket(show(number))
-const equal = (number) => `${isWhole(number * 1e4) ? '=' : '≈'} ${show(number)}`
+const equal = (...numbers) => `${isShort(...numbers) ? '=' : '≈'} ${show(numbers[0])}`
 const add = (numbers) => numbers.reduce((sum, number) => sum + number, 0)
 const area = ([rows, columns]) => rows * columns
 const distinct = (numbers) => [...new Set(numbers)].sort((a, b) => a - b)
@@ -663,10 +669,9 @@ const spans = (sets, before) =>
 const same = (cell, other) => JSON.stringify(cell) === JSON.stringify(other)
 const cellsOf = ([rows, columns]) =>
 	Array.from({ length: rows * columns }, (_, index) => [Math.floor(index / columns), index % columns])
-const make = (tag, className) => Object.assign(document.createElement(tag), { className })
 
 function hatch(colour, isLeft) {
-	const tile = Object.assign(make('canvas'), { width: 8, height: 8 })
+	const tile = new OffscreenCanvas(8, 8)
 	const context = tile.getContext('2d')
 	context.fillStyle = colour
 	for (let k = 0; k < 8; k++) context.fillRect(isLeft ? k : 7 - k, k, 1, 1)
