@@ -340,7 +340,7 @@ class Explorer {
 			const sum = sums.get(row * 99 + column)?.sum ?? 0
 			sums.set(row * 99 + column, { row, column, sum: sum + (from === 'kernel' ? t.product : t.w) })
 		}
-		const font = `600 ${Math.min(12, cell * 0.28)}px ${this.font}`
+		const font = `600 ${Math.min(12, cell * 0.32)}px ${this.font}`
 		Object.assign(context, { font, textAlign: 'right', fillStyle: accent })
 		for (const { row, column, sum } of sums.values()) {
 			Object.assign(context, { lineWidth: 2, strokeStyle: accent })
