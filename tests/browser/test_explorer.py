@@ -330,6 +330,17 @@ def test_play_runs_at_the_chosen_speed_until_paused_or_done_or_less_motion_is_wi
     expect(explorer.button("Play")).to_be_visible()
 
 
+def test_another_layer_in_the_midst_of_a_play_begins_anew(explore):
+    explorer = explore()
+    explorer.button("Play").click()
+    expect(explorer.button("Pause")).to_be_visible()
+    explorer.page.get_by_text("transposed", exact=True).click()
+    expect(explorer.place).to_have_text("25 of 25")
+    expect(explorer.button("Play")).to_be_visible()
+    expect(explorer.reading).to_have_text(re.compile("^Output row 0, column 0:"))
+    assert explorer.visitor.exceptions() == []
+
+
 def test_a_transposed_convolution_puts_kernels_down_input_by_input(explore):
     explorer = explore("padding-stride?ps-operation=transposed&ps-h-input=3&ps-h-kernel=2&ps-h-stride=2")
     x, kernel = np.arange(9.0).reshape(1, 1, 3, 3), np.arange(4.0).reshape(1, 1, 2, 2)

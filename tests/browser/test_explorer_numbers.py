@@ -363,3 +363,15 @@ def test_every_cell_has_a_sentence_and_every_grid_a_label_that_follows(host):
         for one, other in pairwise(said):
             labels = [[mark["label"] for mark in each["marks"]] for each in (one, other)]
             assert (labels[0] == labels[1]) == (one["reading"] == other["reading"]), layer
+
+
+def test_a_pin_that_smaller_grids_have_no_place_for_is_dropped_until_the_server_has_seen_it(host):
+    large, small = (
+        scene.convolution(np.ones((1, size, size)), np.ones((1, 2, 2)), Axis(size, 2), Axis(size, 2))
+        for size in (6, 3)
+    )
+    host.show(explorer.payload(large))
+    host.page.evaluate("window.root.explorer.setPin({ kind: 'output', channel: 0, at: [4, 4] })")
+    assert host.page.locator("#reading").inner_text().startswith("Output row 4, column 4:")
+    host.show(explorer.payload(small))
+    assert host.page.locator("#reading").inner_text().startswith("Output row 0, column 0:")

@@ -55,7 +55,7 @@ class Explorer {
 		this.outSize = axes.map((axis) => axis.output_size)
 		this.stepSize = this.isTransposed ? this.inSize : this.outSize
 		this.total = this.parts.step.max = area(this.stepSize)
-		if (isNew || total !== this.total) this.pause((this.step = null))
+		if (isNew || total !== this.total) this.playing = this.step = null
 		const background = getComputedStyle(this.root).getPropertyValue('--st-background-color')
 		Object.assign(this, data.themes[background] ?? Object.values(data.themes)[0])
 		this.root.style.cssText = this.style
@@ -69,6 +69,7 @@ class Explorer {
 		const plan = JSON.stringify(lines)
 		if (plan === this.plan) return
 		this.plan = plan
+		this.pin = this.data.pin // one of the old grids may not fit
 		this.hover = null
 		this.grids = lines.flat()
 		const drawn = lines.map((grids) => {
@@ -163,7 +164,7 @@ class Explorer {
 		return planes[kind][channel][row][column]
 	}
 
-	/** Move a place of the input from padded pixels to its own, or back; other places stay. */
+	/** Move a place of the input from padded pixels to its own, or back. */
 	moved(kind, at, sign) {
 		return at.map((place, axis) => place + (kind === 'input' ? sign * this.before[axis] : 0))
 	}
@@ -357,7 +358,7 @@ class Explorer {
 		}
 	}
 
-	// Words: Python sends the sentences, with places for the numbers
+	// Words: Python sends the sentences
 
 	tell(names, values) {
 		const text = names.filter(Boolean).map((name) => this.data.words[name])
@@ -479,7 +480,7 @@ class Explorer {
 		const cell = this.meant(grid, grid.cursor)
 		if (way) this.goTo(grid, way)
 		else if (event.key === 'Enter' || event.key === ' ') this.setPin(cell)
-		else if (/^[-.\d]$/.test(event.key)) return this.type(cell) // the key goes into the new field
+		else if (/^[-.\d]$/.test(event.key)) return this.type(cell) // which takes the key
 		else if (event.key === 'F2') this.type(cell, true)
 		else return
 		event.preventDefault()
@@ -513,7 +514,7 @@ class Explorer {
 			if (!this.playing) return
 			due += (Math.max(now - last, 0) / 1000) * this.parts.speed.value
 			last = now
-			const steps = Math.floor(due + 0.1) // a frame that comes a moment early still counts
+			const steps = Math.floor(due + 0.1) // a frame may come a moment early
 			due -= steps
 			if (steps) this.seek(this.step + steps)
 			if (this.step >= this.total) this.pause()
