@@ -5,14 +5,31 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from cnn_core import ops
-from cnn_core.network import Conv, Flatten, Layer, Linear, Network, Pool, ReLU, Sigmoid, Tanh
+from cnn_core.network import (
+    BatchNorm,
+    Conv,
+    Dropout,
+    Flatten,
+    GlobalAveragePool,
+    Layer,
+    Linear,
+    Network,
+    Pool,
+    ReLU,
+    Sigmoid,
+    Tanh,
+)
 from cnn_core.summary import LayerSummary, summarize
 
 Parameters = Mapping[str, np.ndarray]
-"""Parameters by name, such as "conv1.weight", as in the state of a built module."""
+"""Parameters by name, such as "conv1.weight", as in the state of a built module; a batch norm's buffers, such
+as "norm1.running_mean", are among them."""
 
 CHUNK = 256
 """Pictures that `predict` takes at once, so that memory does not grow with their number."""
+
+NORM_EPSILON = 1e-5
+"""What a batch norm adds to a variance before it takes the root: torch's own value."""
 
 
 def as_input(image: np.ndarray) -> np.ndarray:
@@ -35,7 +52,7 @@ def as_input(image: np.ndarray) -> np.ndarray:
 
 
 def activations(network: Network, parameters: Parameters, x: np.ndarray) -> list[tuple[str, np.ndarray]]:
-    """Compute the output of every layer.
+    """Compute the output of every layer, as in evaluation: batch norms use running statistics, dropout rests.
 
     Args:
         network: The network.
@@ -158,7 +175,7 @@ def confusion_matrix(labels: np.ndarray, predictions: np.ndarray, num_classes: i
 
 
 def check_parameters(network: Network, input_shape: Sequence[int], parameters: Parameters) -> None:
-    """Check that parameters are those of a network: their names, their shapes, and that all are finite.
+    """Check that parameters are those of a network: names and shapes, all finite, no variance below 0.
 
     Args:
         network: The network.
@@ -166,7 +183,8 @@ def check_parameters(network: Network, input_shape: Sequence[int], parameters: P
         parameters: Arrays by name.
 
     Raises:
-        ValueError: If a parameter is missing, unknown, of another shape, not of floats, or not finite.
+        ValueError: If a parameter is missing, unknown, of another shape, of another kind of numbers, not
+            finite, or a variance below 0.
 
     Example:
         >>> from cnn_core.network import parse
@@ -179,17 +197,24 @@ def check_parameters(network: Network, input_shape: Sequence[int], parameters: P
 
 
 def _check_parameters(rows: list[LayerSummary], parameters: Parameters) -> None:
-    expected = {f"{row.name}.{name}": shape for row in rows for name, shape in row.parameter_shapes}
+    expected = {
+        f"{row.name}.{name}": shape
+        for row in rows
+        for name, shape in row.parameter_shapes + row.buffer_shapes
+    }
     for name, shape in expected.items():
         if name not in parameters:
             raise ValueError(f"parameters lack {name} of shape {shape}")
         given = parameters[name]
         if given.shape != shape:
             raise ValueError(f"{name} of shape {given.shape} does not fit the network, which has {shape}")
-        if not np.issubdtype(given.dtype, np.floating):
-            raise ValueError(f"{name} of type {given.dtype} does not hold floats")
+        kind, word = (np.integer, "integers") if name.endswith("tracked") else (np.floating, "floats")
+        if not np.issubdtype(given.dtype, kind):
+            raise ValueError(f"{name} of type {given.dtype} does not hold {word}")
         if not np.isfinite(given).all():
             raise ValueError(f"{name} has {np.sum(~np.isfinite(given)):,} values that are not finite")
+        if name.endswith("running_var") and given.min() < 0:
+            raise ValueError(f"{name} has {np.sum(given < 0):,} values below 0, which no variance can be")
     if unknown := sorted(parameters.keys() - expected.keys()):
         raise ValueError(f"parameters have {unknown[0]}, which the network does not have")
 
@@ -209,22 +234,21 @@ def _forward(
 ) -> Iterator[tuple[str, np.ndarray]]:
     """Yield the name and the output of each layer for pictures (N, C, H, W)."""
     for row in rows:
-        names = [name for name, _ in row.parameter_shapes]
+        names = [name for name, _ in row.parameter_shapes + row.buffer_shapes]
         with np.errstate(over="ignore", invalid="ignore"):  # softmax refuses what comes of it
             own = {name: parameters[f"{row.name}.{name}"].astype(np.float32, copy=False) for name in names}
-            x = _apply(row.layer, x, **own)
+            x = _apply(row.layer, x, own)
         yield row.name, x
 
 
-def _apply(
-    layer: Layer, x: np.ndarray, weight: np.ndarray | None = None, bias: np.ndarray | None = None
-) -> np.ndarray:
+def _apply(layer: Layer, x: np.ndarray, own: Parameters) -> np.ndarray:
+    """Compute the output (N, ...) of one layer; `own` holds its parameters without the layer's name."""
     match layer:
         case Conv():
             return ops.conv2d(
                 x,
-                weight,
-                bias,
+                own["weight"],
+                own["bias"],
                 stride=layer.stride,
                 padding=layer.padding,
                 dilation=layer.dilation,
@@ -232,6 +256,13 @@ def _apply(
             )
         case Pool():
             return ops.pool2d(x, layer.window, stride=layer.stride, padding=layer.padding, mode=layer.mode)
+        case GlobalAveragePool():
+            return x.mean((2, 3))
+        case BatchNorm():
+            scale = own["weight"] / np.sqrt(own["running_var"] + np.float32(NORM_EPSILON))
+            shift = own["bias"] - own["running_mean"] * scale
+            per_channel = (-1, 1, 1) if x.ndim == 4 else (-1,)
+            return x * scale.reshape(per_channel) + shift.reshape(per_channel)
         case Sigmoid():
             shrunk = np.exp(-np.abs(x))  # at most 1: it cannot overflow
             return np.where(x >= 0, 1, shrunk) / (1 + shrunk)
@@ -239,7 +270,9 @@ def _apply(
             return np.maximum(x, 0)
         case Tanh():
             return np.tanh(x)
+        case Dropout():
+            return x
         case Flatten():
             return x.reshape(len(x), -1)
         case Linear():
-            return x @ weight.T + bias
+            return x @ own["weight"].T + own["bias"]

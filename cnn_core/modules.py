@@ -9,8 +9,11 @@ from torch import nn
 from cnn_core.network import (
     Activation,
     AveragePool,
+    BatchNorm,
     Conv,
+    Dropout,
     Flatten,
+    GlobalAveragePool,
     Layer,
     Linear,
     MaxPool,
@@ -25,6 +28,8 @@ from cnn_core.summary import LayerSummary, summarize
 
 def build(network: Network, input_shape: Sequence[int], *, seed: int) -> nn.Sequential:
     """Make a module with fresh parameters: Xavier-uniform weights, biases as PyTorch has them.
+
+    A batch norm begins with weight 1 and bias 0, as in PyTorch.
 
     Args:
         network: The network.
@@ -77,14 +82,32 @@ def _module(row: LayerSummary) -> nn.Module:
             return nn.MaxPool2d(layer.window, stride=layer.stride, padding=layer.padding)
         case AveragePool():
             return nn.AvgPool2d(layer.window, stride=layer.stride, padding=layer.padding)
+        case GlobalAveragePool():
+            return GlobalAvgPool2d()
+        case BatchNorm():
+            return _norm(row)(row.input_shape[0])
         case Sigmoid():
             return nn.Sigmoid()
         case ReLU():
             return nn.ReLU()
         case Tanh():
             return nn.Tanh()
+        case Dropout():
+            return nn.Dropout(layer.probability)
         case Flatten():
             return nn.Flatten()
+
+
+class GlobalAvgPool2d(nn.Module):
+    """The mean of each channel: (N, C, H, W) -> (N, C). nn.AdaptiveAvgPool2d(1) would keep two axes of size 1."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Average over height and width."""
+        return x.mean((2, 3))
+
+
+def _norm(row: LayerSummary) -> type[nn.Module]:
+    return nn.BatchNorm2d if len(row.input_shape) == 3 else nn.BatchNorm1d
 
 
 def _initialize(module: nn.Module, generator: torch.Generator) -> None:
@@ -132,12 +155,10 @@ def source(network: Network, input_shape: Sequence[int]) -> str:
     """
     rows = summarize(network, input_shape)
     made = ["super().__init__()"]
-    made += [f"self.{row.name} = {_creation(row)}" for row in rows if row.parameter_shapes]
+    made += [f"self.{row.name} = {_creation(row)}" for row in rows if isinstance(row.layer, _MADE)]
     steps = []
     for row in rows:
-        folded = (
-            isinstance(row.layer, Activation) and steps and not isinstance(steps[-1][0].layer, Activation)
-        )
+        folded = steps and _folds_into(row.layer, steps[-1][0].layer)
         argument = steps.pop()[1] if folded else "x"
         steps.append((row, _call(row, argument)))
     body = [f"x = {call}  # {_batch_shape(row.output_shape)}" for row, call in steps]
@@ -149,6 +170,9 @@ def source(network: Network, input_shape: Sequence[int]) -> str:
     )
     return "".join(line for name, line in _IMPORTS.items() if name in text) + text
 
+
+_MADE = (Conv, BatchNorm, Dropout, Linear)
+"""Layers that hold something: parameters, or whether the network is in training."""
 
 _IMPORTS = {
     "torch.": "import torch\n",
@@ -166,11 +190,26 @@ class Network(nn.Module):
 """
 
 
+def _folds_into(layer: Layer, before: Layer) -> bool:
+    """Tell whether a layer is written around the one before it, in one line, as a person would."""
+    match layer:
+        case Activation():
+            return not isinstance(before, Activation)
+        case BatchNorm():
+            return isinstance(before, Conv | Linear)
+    return False
+
+
 def _creation(row: LayerSummary) -> str:
-    """Write the call that makes a layer with parameters."""
+    """Write the call that makes a layer of `_MADE`."""
     layer = row.layer
-    if isinstance(layer, Linear):
-        return f"nn.Linear({row.input_shape[0]}, {layer.out_features})"
+    match layer:
+        case Linear():
+            return f"nn.Linear({row.input_shape[0]}, {layer.out_features})"
+        case BatchNorm():
+            return f"nn.{_norm(row).__name__}({row.input_shape[0]})"
+        case Dropout():
+            return f"nn.Dropout({layer.probability})"
     options = _options(layer, kernel_size=None, stride=(1, 1), padding=(0, 0), dilation=(1, 1), groups=1)
     return f"nn.Conv2d({row.input_shape[0]}, {layer.out_channels}{options})"
 
@@ -179,12 +218,14 @@ def _call(row: LayerSummary, x: str) -> str:
     """Write the call of a layer on the expression `x`."""
     layer = row.layer
     match layer:
-        case Conv() | Linear():
+        case Conv() | BatchNorm() | Dropout() | Linear():
             return f"self.{row.name}({x})"
         case MaxPool():
             return f"F.max_pool2d({x}, {_size(layer.window)}{_pool_options(layer)})"
         case AveragePool():
             return f"F.avg_pool2d({x}, {_size(layer.window)}{_pool_options(layer)})"
+        case GlobalAveragePool():
+            return f"{x}.mean((2, 3))"
         case Sigmoid():
             return f"torch.sigmoid({x})"
         case ReLU():

@@ -5,7 +5,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from cnn_core.geometry import ReceptiveField, as_integer, max_kernel_size, output_size
-from cnn_core.network import Activation, Conv, Flatten, Layer, Linear, Network, Pool, format_layer
+from cnn_core.network import (
+    Activation,
+    BatchNorm,
+    Conv,
+    Dropout,
+    Flatten,
+    GlobalAveragePool,
+    Layer,
+    Linear,
+    Network,
+    Pool,
+    format_layer,
+)
 
 Shape = tuple[int, ...]
 
@@ -24,10 +36,11 @@ class LayerSummary:
         output_shape: Shape of what goes out.
         parameter_shapes: Name and shape of each parameter, such as ("weight", (6, 1, 5, 5)).
         receptive_field: (height, width) in input pixels of what one output sees, padding included. From the
-            first linear layer on: of what all positions of the last feature map see together, padding left
-            out. None if the network's input has no height and width.
+            first layer on that sees a whole map (linear, or global average pooling): of what all positions of
+            the last feature map see together, padding left out. None if the network's input has no height and
+            width.
         effective_stride: (height, width) in input pixels between what neighbouring outputs see. None where
-            outputs have no neighbours: from the first linear layer on.
+            outputs have no neighbours: from the first layer on that sees a whole map.
     """
 
     name: str
@@ -45,9 +58,20 @@ class LayerSummary:
 
     @property
     def mult_adds(self) -> int:
-        """Multiplications for one example: each weight is used once at each output position."""
+        """Multiplications for one example: each weight is used once at each output position.
+
+        So a batch norm multiplies each number of its input once; torchinfo counts one position of a map only.
+        """
         num_weights = sum(math.prod(shape) for name, shape in self.parameter_shapes if name == "weight")
         return num_weights * math.prod(self.output_shape[1:])
+
+    @property
+    def buffer_shapes(self) -> tuple[tuple[str, Shape], ...]:
+        """Name and shape of what is saved with the parameters but not trained: what a batch norm has seen."""
+        if not isinstance(self.layer, BatchNorm):
+            return ()
+        channels = self.input_shape[:1]
+        return ("running_mean", channels), ("running_var", channels), ("num_batches_tracked", ())
 
     @property
     def activation_bytes(self) -> int:
@@ -162,7 +186,7 @@ def _checked_input_shape(input_shape: Sequence[int]) -> Shape:
 def _output_shape(layer: Layer, shape: Shape) -> Shape:
     """Compute the shape that a layer makes of another; the error says what would fit."""
     match layer:
-        case Conv() | Pool() if len(shape) != 3:
+        case Conv() | Pool() | GlobalAveragePool() if len(shape) != 3:
             raise ValueError("it takes (C, H, W): put it before the layers that flatten the input")
         case Conv():
             if shape[0] % layer.groups:
@@ -174,7 +198,9 @@ def _output_shape(layer: Layer, shape: Shape) -> Shape:
             return layer.out_channels, *_output_sizes(layer, shape)
         case Pool():
             return shape[0], *_output_sizes(layer, shape)
-        case Activation():
+        case GlobalAveragePool():
+            return shape[:1]
+        case BatchNorm() | Activation() | Dropout():
             return shape
         case Flatten():
             return (math.prod(shape),)
@@ -214,6 +240,8 @@ def _parameter_shapes(layer: Layer, input_shape: Shape) -> tuple[tuple[str, Shap
             weight = (layer.out_channels, input_shape[0] // layer.groups, *layer.kernel_size)
         case Linear():
             weight = (layer.out_features, *input_shape)
+        case BatchNorm():
+            weight = input_shape[:1]
         case _:
             return ()
     return ("weight", weight), ("bias", weight[:1])
@@ -235,7 +263,7 @@ def _receptive_fields(network: Network, shapes: list[Shape]) -> Iterator[tuple]:
                 )
                 seen = tuple(field.size for field in fields)
                 stride = tuple(field.effective_stride for field in fields)
-            case Linear():
+            case Linear() | GlobalAveragePool():
                 seen, stride = _seen_by_last_map(network, shapes), None
         yield seen, stride
 

@@ -85,6 +85,7 @@ def load_weights(folder: str | os.PathLike) -> dict[str, np.ndarray]:
 
     Returns:
         Name -> float32 array, such as "conv1.weight" -> (6, 1, 5, 5); the names are those of the layer table.
+        A batch norm's buffers are among them, its count of batches as an integer.
 
     Raises:
         ValueError: If there is no checkpoint in the folder, or it is damaged.

@@ -5,6 +5,7 @@ import os
 import platform
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -198,7 +199,8 @@ def _train_epoch(state: State, pictures: Pictures, rows: np.ndarray) -> Iterator
     recent, began = [], time.perf_counter()
     for batch_rows in order.split(settings.batch_size)[progress.step :]:
         images, labels = pictures.batch(batch_rows)
-        logits = state.model(images)
+        with _random_state(state, images.device):
+            logits = state.model(images)
         loss = cross_entropy(logits, labels)
         state.optimizer.zero_grad()
         loss.backward()
@@ -209,6 +211,18 @@ def _train_epoch(state: State, pictures: Pictures, rows: np.ndarray) -> Iterator
         if is_last or len(recent) >= log_every or time.perf_counter() - began > MAX_LOG_SECONDS:
             yield _log(state, recent, began)
             recent, began = [], time.perf_counter()
+
+
+@contextmanager
+def _random_state(state: State, device: torch.device) -> Iterator[None]:
+    """Let what dropout draws depend on seed, epoch and step alone, as `epoch_order` does; torch's own stays."""
+    if not any(isinstance(layer, nn.Dropout) for layer in state.model):
+        yield
+        return
+    numbers = [state.settings.seed, state.progress.epoch + 1, state.progress.step]
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(int(np.random.SeedSequence(numbers).generate_state(1)[0]))
+        yield
 
 
 def _log(state: State, recent: Sequence[tuple[torch.Tensor, ...]], began: float) -> StepLogged:

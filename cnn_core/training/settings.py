@@ -5,7 +5,7 @@ import math
 from dataclasses import asdict, dataclass, fields
 
 from cnn_core.data.registry import DatasetSpec, find_spec, nearest, unknown
-from cnn_core.network import PRESETS, Network, parse
+from cnn_core.network import PRESETS, BatchNorm, Network, parse
 from cnn_core.summary import check_budget, summarize
 
 OPTIMIZERS = ("sgd", "adam")
@@ -76,6 +76,7 @@ class Settings:
                 f"(the training pictures of {self.data} at validation_fraction={self.validation_fraction})"
             )
         _check_network(self.layers, self.spec, self.batch_size)
+        _check_last_step(self)
 
     @property
     def spec(self) -> DatasetSpec:
@@ -199,3 +200,15 @@ def _check_network(network: Network, spec: DatasetSpec, batch_size: int) -> None
             f"network output shape {output_shape} differs from ({num_classes},), "
             f"one logit for each class of {spec.name}: end the network with flatten and {num_classes}"
         )
+
+
+def _check_last_step(settings: Settings) -> None:
+    """Refuse a step of one picture where a batch norm has then one number only, which has no variance."""
+    if (settings.num_train % settings.batch_size or settings.batch_size) > 1:
+        return
+    for row in summarize(settings.layers, settings.spec.input_shape):
+        if isinstance(row.layer, BatchNorm) and math.prod(row.input_shape[1:]) == 1:
+            raise ValueError(
+                f"batch_size {settings.batch_size} leaves 1 picture for the last step "
+                f"({settings.num_train} training pictures), and {row.name} needs 2 in each"
+            )

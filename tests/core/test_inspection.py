@@ -22,6 +22,8 @@ NETWORKS = [
         for text, shape in [
             ("conv8k5x3s2x1p1x2d2x1g2-tanh-max3x2s2p1x0-conv6k1-avg3s2p1-flatten-10", (2, 20, 17)),
             ("avg3s1p1-sigmoid-flatten-4", (1, 5, 6)),
+            ("conv4k3-norm-relu-max2-drop0.5-conv6k3p1-norm-relu-gap-5-norm-tanh-drop0.25-3", (2, 11, 9)),
+            ("norm-gap-drop0.5-norm", (3, 5, 6)),
         ]
     ),
 ]
@@ -33,8 +35,16 @@ def saved(module):
 
 
 def built(network=LENET, input_shape=PICTURE):
+    """A module as it is tested, and its parameters; batch norms have learned something."""
     module = modules.build(network, input_shape, seed=0)
-    return module, saved(module)
+    with torch.no_grad():
+        for layer in module:
+            if hasattr(layer, "running_mean"):
+                generator = torch.Generator().manual_seed(1)
+                for tensor in (layer.weight, layer.bias, layer.running_mean):
+                    tensor.normal_(generator=generator)
+                layer.running_var.uniform_(0.1, 4, generator=generator)
+    return module.eval(), saved(module)
 
 
 def pictures(input_shape, num_pictures=4):
@@ -124,6 +134,40 @@ def test_parameters_of_another_network_are_refused(change, message):
     for function in (activations, predict):
         with pytest.raises(ValueError, match=message):
             function(LENET, changed, pictures(PICTURE))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"norm1.running_mean": None}, r"parameters lack norm1\.running_mean of shape \(3,\)"),
+        ({"norm1.running_var": np.array([1.0, -1, -2])}, r"norm1\.running_var has 2 values below 0"),
+        ({"norm1.running_var": np.ones(4)}, r"norm1\.running_var of shape \(4,\) does not fit"),
+        ({"norm1.num_batches_tracked": np.array(1.0)}, "type float64 does not hold integers"),
+    ],
+)
+def test_the_statistics_of_a_batch_norm_are_checked(change, message):
+    network, input_shape = parse("norm-gap"), (3, 5, 6)
+    _, parameters = built(network, input_shape)
+    check_parameters(network, input_shape, parameters)
+    changed = {name: value for name, value in {**parameters, **change}.items() if value is not None}
+    with pytest.raises(ValueError, match=message):
+        check_parameters(network, input_shape, changed)
+
+
+def test_a_batch_norm_of_a_hand_worked_example():
+    parameters = {
+        "norm1.weight": np.array([2.0]),
+        "norm1.bias": np.array([1.0]),
+        "norm1.running_mean": np.array([5.0]),
+        "norm1.running_var": np.array([4.0]),
+        "norm1.num_batches_tracked": np.array(3),
+    }
+    ((_, norm), (_, dropout), (_, gap)) = activations(
+        parse("norm-drop0.5-gap"), parameters, np.array([[[5.0, 9.0]]])
+    )
+    np.testing.assert_allclose(norm, [[[1, 5]]], rtol=1e-5)  # (5 - 5) / 2 * 2 + 1 and (9 - 5) / 2 * 2 + 1
+    assert np.array_equal(dropout, norm)
+    np.testing.assert_allclose(gap, [3], rtol=1e-5)
 
 
 @pytest.mark.parametrize(

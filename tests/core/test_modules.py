@@ -19,6 +19,9 @@ NETWORKS = [
             ("relu-conv4k3-conv2k3-flatten-sigmoid", (1, 8, 8)),
             ("20-relu-10", (30,)),
             ("sigmoid", (1, 4, 4)),
+            ("conv4k3-norm-relu-max2-drop0.5-conv6k3p1-norm-relu-gap-5-norm-tanh-drop0.25-3", (2, 11, 9)),
+            ("norm-drop0-relu-norm-gap", (3, 5, 5)),
+            ("norm-8-norm-drop0.9", (12,)),
         ]
     ),
 ]
@@ -26,6 +29,13 @@ NETWORKS = [
 
 def pictures(input_shape, *, seed=0):
     return torch.randn(3, *input_shape, generator=torch.Generator().manual_seed(seed))
+
+
+def run_seeded(module, x, *, seed=0):
+    """Run a module in training mode, with dropout that the seed decides."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return module.train()(x)
 
 
 def built_from_source(text):
@@ -40,7 +50,12 @@ def test_the_source_computes_the_same_bit_for_bit(network, input_shape):
     written = built_from_source(modules.source(network, input_shape))
     written.load_state_dict(module.state_dict())
     x = pictures(input_shape)
-    assert torch.equal(written(x), module(x))
+    for _ in range(2):
+        assert torch.equal(
+            run_seeded(written, x), run_seeded(module, x)
+        )  # batch norms learn their statistics
+    assert torch.equal(written.eval()(x), module.eval()(x))
+    assert all(torch.equal(written.state_dict()[name], value) for name, value in module.state_dict().items())
 
 
 @pytest.mark.parametrize(("network", "input_shape"), NETWORKS)
@@ -62,6 +77,9 @@ def test_layers_and_parameters_are_named_as_in_the_summary(network, input_shape)
     assert {name: tuple(parameter.shape) for name, parameter in module.named_parameters()} == {
         f"{row.name}.{name}": shape for row in rows for name, shape in row.parameter_shapes
     }
+    assert {name: tuple(buffer.shape) for name, buffer in module.named_buffers()} == {
+        f"{row.name}.{name}": shape for row in rows for name, shape in row.buffer_shapes
+    }
 
 
 def test_the_layers_are_those_of_the_notation():
@@ -76,6 +94,63 @@ def test_the_layers_are_those_of_the_notation():
         "Linear(in_features=36, out_features=7, bias=True)",
         "Sigmoid()",
     ]
+
+
+def test_a_batch_norm_has_as_many_axes_as_what_it_gets():
+    module = modules.build(parse("conv4k5-norm-drop0.25-gap-7-norm"), PICTURE, seed=0)
+    assert list(map(str, module))[2:4] == ["Dropout(p=0.25, inplace=False)", "GlobalAvgPool2d()"]
+    assert (type(module.norm1), module.norm1.num_features) == (nn.BatchNorm2d, 4)
+    assert (type(module.norm2), module.norm2.num_features) == (nn.BatchNorm1d, 7)
+
+
+def test_global_average_pooling_is_torchs_adaptive_pooling_to_one_pixel():
+    x = pictures((4, 7, 5))
+    (gap,) = modules.build(parse("gap"), (4, 7, 5), seed=0)
+    torch.testing.assert_close(gap(x), nn.functional.adaptive_avg_pool2d(x, 1).flatten(1))
+
+
+def test_a_fresh_batch_norm_in_training_makes_mean_0_and_variance_1():
+    (norm,) = modules.build(parse("norm"), (4, 7, 5), seed=0)
+    out = norm(3 * pictures((4, 7, 5)) + 2)
+    torch.testing.assert_close(out.mean((0, 2, 3)), torch.zeros(4), rtol=0, atol=1e-5)
+    torch.testing.assert_close(out.var((0, 2, 3), correction=0), torch.ones(4), rtol=0, atol=1e-4)
+
+
+def test_layers_without_random_parameters_leave_the_others_as_they_were():
+    with_them = modules.build(parse("conv4k5-norm-drop0.5-gap-10"), PICTURE, seed=7).state_dict()
+    without = modules.build(parse("conv4k5-max24-flatten-10"), PICTURE, seed=7).state_dict()
+    assert all(torch.equal(with_them[name], value) for name, value in without.items())
+
+
+def test_the_source_is_what_a_person_would_write():
+    source = modules.source(parse("conv8k3p1-norm-relu-max2-drop0.25-gap-20-norm-relu-10"), PICTURE)
+    assert (
+        source
+        == """\
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+
+class Network(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv1 = nn.Conv2d(1, 8, kernel_size=3, padding=1)
+        self.norm1 = nn.BatchNorm2d(8)
+        self.dropout1 = nn.Dropout(0.25)
+        self.linear1 = nn.Linear(8, 20)
+        self.norm2 = nn.BatchNorm1d(20)
+        self.linear2 = nn.Linear(20, 10)
+
+    def forward(self, x):  # (N, 1, 28, 28)
+        x = torch.relu(self.norm1(self.conv1(x)))  # (N, 8, 28, 28)
+        x = F.max_pool2d(x, 2)  # (N, 8, 14, 14)
+        x = self.dropout1(x)  # (N, 8, 14, 14)
+        x = x.mean((2, 3))  # (N, 8)
+        x = torch.relu(self.norm2(self.linear1(x)))  # (N, 20)
+        return self.linear2(x)  # (N, 10)
+"""
+    )
 
 
 def test_the_same_seed_gives_the_same_parameters_whatever_was_drawn_before():

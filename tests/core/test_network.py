@@ -17,8 +17,11 @@ from cnn_core.network import (
     PRESETS,
     SIMPLE_CNN,
     AveragePool,
+    BatchNorm,
     Conv,
+    Dropout,
     Flatten,
+    GlobalAveragePool,
     Linear,
     MaxPool,
     Network,
@@ -58,7 +61,11 @@ def pools(draw):
 
 
 LAYERS = st.one_of(
-    convs(), pools(), st.sampled_from([Sigmoid(), ReLU(), Tanh()]), st.builds(Linear, POSITIVE)
+    convs(),
+    pools(),
+    st.sampled_from([Sigmoid(), ReLU(), Tanh(), BatchNorm(), GlobalAveragePool()]),
+    st.builds(Dropout, st.floats(0, 1, exclude_max=True)),
+    st.builds(Linear, POSITIVE),
 )
 
 
@@ -113,6 +120,11 @@ def test_the_published_lenet_reads_as_its_layers():
         ("max3x2", MaxPool((3, 2), stride=(3, 2))),
         ("max3x2s3", MaxPool((3, 2), stride=3)),
         ("tanh", Tanh()),
+        ("norm", BatchNorm()),
+        ("gap", GlobalAveragePool()),
+        ("drop0.5", Dropout(0.5)),
+        ("drop0", Dropout(0)),
+        ("drop0.00001", Dropout(1e-5)),
         ("120", Linear(120)),
     ],
 )
@@ -129,6 +141,8 @@ def test_the_notation_of_a_layer(text, layer):
         (" Conv6K5 - ReLU ", "conv6k5-relu"),
         ("avg2s2", "avg2"),
         ("conv006k05", "conv6k5"),
+        ("drop.50", "drop0.5"),
+        ("drop0.0", "drop0"),
     ],
 )
 def test_format_writes_the_shortest_form_of_what_was_read(text, shortest):
@@ -146,10 +160,28 @@ def test_format_writes_the_shortest_form_of_what_was_read(text, shortest):
         ("maxpool3s2", 'did you mean "max3s2"?'),
         ("linear120", 'did you mean "120"?'),
         ("conv6k5-fc10", 'layer 2 "fc10": no layer is called "fc": did you mean "10"?'),
-        ("attention8", "there are conv, max, avg, sigmoid, relu, tanh, flatten, and a number alone (linear)"),
+        ("batchnorm", 'no layer is called "batchnorm": did you mean "norm"?'),
+        ("bn", 'did you mean "norm"?'),
+        ("dropout0.3", 'did you mean "drop0.3"?'),
+        ("globalavgpool", 'did you mean "gap"?'),
+        (
+            "attention8",
+            "there are conv, max, avg, gap, norm, sigmoid, relu, tanh, drop, flatten, and a number alone (linear)",
+        ),
         ("conv", 'out_channels is missing: did you mean "conv6k5"?'),
         ("conv6p2", 'kernel_size is missing: did you mean "conv6p2k5"?'),
         ("max", 'window is missing: did you mean "max2"?'),
+        ("drop", 'probability is missing: did you mean "drop0.5"?'),
+        ("drop1", "probability 1 must be at least 0 and less than 1"),
+        ("relu-drop25", 'layer 2 "drop25": probability 25 must be at least 0 and less than 1'),
+        ("drop0.5x0.5", "probability (0.5, 0.5) has 2 numbers, not 1"),
+        ("drop0.5-drop1e-5", 'layer 2 "drop1e": "e" is not an option'),
+        ("drop.", '"." is not an option'),
+        ("drop0.5s2", 'drop takes no option "s"'),
+        ("conv6k2.5", 'layer 1 "conv6k2.5": kernel_size 2.5 (float) is not an integer'),
+        ("0.5", "out_features 0.5 (float) is not an integer"),
+        ("norm16", "norm takes no number"),
+        ("gap7", "gap takes no number"),
         ("relu6", "relu takes no number"),
         ("120s2", 'a linear layer takes no option "s"'),
         ("max2k3", 'max takes no option "k": it takes s (stride), p (padding)'),
@@ -184,12 +216,12 @@ def test_an_error_in_a_long_text_shows_its_surroundings_only():
     with pytest.raises(ValueError, match="layer 51") as caught:
         parse("-".join(["sigmoid"] * 50 + ["x" * 1000] + ["sigmoid"] * 50))
     message, line, carets = str(caught.value).split("\n")
-    assert max(len(message), len(line), len(carets)) < 200
+    assert max(len(message), len(line), len(carets)) < 250
     assert line[carets.index("^") :].startswith("xxx")
 
 
 @settings(deadline=None)
-@given(st.one_of(st.text(max_size=30), st.from_regex(r"[a-z0-9x-]{0,20}", fullmatch=True)))
+@given(st.one_of(st.text(max_size=30), st.from_regex(r"[a-z0-9x.-]{0,20}", fullmatch=True)))
 def test_any_text_is_read_or_refused_with_a_value_error(text):
     with contextlib.suppress(ValueError):
         assert parse(network.format(parse(text))) == parse(text)
@@ -199,6 +231,10 @@ def test_names_count_each_kind_of_layer():
     assert parse("conv6k5-relu-max2-conv16k5-relu-avg2-flatten-120-10").names == (
         *("conv1", "relu1", "pool1", "conv2", "relu2", "pool2"),
         *("flatten", "linear1", "linear2"),
+    )
+    assert parse("conv6k5-norm-drop0.5-gap-10-norm-drop0.5").names == (
+        *("conv1", "norm1", "dropout1", "gap1"),
+        *("linear1", "norm2", "dropout2"),
     )
 
 
@@ -234,6 +270,22 @@ def test_numpy_integers_are_numbers():
 def test_a_fraction_is_refused():
     with pytest.raises(TypeError, match=r"stride 1\.5 \(float\) is not an integer"):
         Conv(6, kernel_size=3, stride=1.5)
+
+
+@pytest.mark.parametrize("probability", [1, 1.5, -0.1, float("nan"), float("inf")])
+def test_a_probability_out_of_range_is_refused(probability):
+    with pytest.raises(ValueError, match=f"probability {probability} must be at least 0 and less than 1"):
+        Dropout(probability)
+
+
+@pytest.mark.parametrize("probability", ["0.5", None, True])
+def test_a_probability_is_a_number(probability):
+    with pytest.raises(TypeError, match=re.escape(f"probability {probability!r} (")):
+        Dropout(probability)
+
+
+def test_a_probability_of_minus_zero_is_zero():
+    assert network.format_layer(Dropout(-0.0)) == "drop0"
 
 
 def test_a_number_that_the_notation_could_not_hold_is_refused():

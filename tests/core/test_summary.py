@@ -14,8 +14,11 @@ from cnn_core.network import (
     SIMPLE_CNN,
     Activation,
     AveragePool,
+    BatchNorm,
     Conv,
+    Dropout,
     Flatten,
+    GlobalAveragePool,
     Linear,
     MaxPool,
     Network,
@@ -56,9 +59,12 @@ def windows(draw):
     return pool(draw(sizes(2, 3)), stride=draw(st.one_of(st.none(), sizes(1, 2))), padding=draw(sizes(0, 1)))
 
 
+EXTRAS = st.sampled_from([(), (BatchNorm(),), (Dropout(0.5),), (BatchNorm(), Dropout(0.1))])
+
+
 @st.composite
 def networks(draw):
-    """Up to three windows with activations, at times grouped, and a linear end."""
+    """Up to three windows with activations, at times grouped, normalised or with dropout, and a linear end."""
     layers = []
     for layer in draw(st.lists(windows(), min_size=1, max_size=3)):
         grouped = isinstance(layer, Conv) and any(isinstance(each, Conv) for each in layers)
@@ -66,8 +72,9 @@ def networks(draw):
             layer = Conv(
                 layer.out_channels, kernel_size=layer.kernel_size, stride=layer.stride, padding=1, groups=2
             )
-        layers += [layer, draw(st.sampled_from([Sigmoid(), ReLU(), Tanh()]))]
-    return Network([*layers, Flatten(), Linear(7), ReLU(), Linear(3)])
+        layers += [layer, *draw(EXTRAS), draw(st.sampled_from([Sigmoid(), ReLU(), Tanh()]))]
+    flat = draw(st.sampled_from([Flatten(), GlobalAveragePool()]))
+    return Network([*layers, flat, Linear(7), *draw(EXTRAS), ReLU(), Linear(3)])
 
 
 def outputs_of(module, x):
@@ -81,19 +88,18 @@ def outputs_of(module, x):
 
 def assert_agrees_with_torch(some_network, input_shape):
     rows = summarize(some_network, input_shape)
-    module = modules.build(some_network, input_shape, seed=0)
+    module = modules.build(some_network, input_shape, seed=0).eval()
     outputs = outputs_of(module, torch.zeros(1, *input_shape))
     assert [row.output_shape for row in rows] == [tuple(output.shape[1:]) for output in outputs]
     assert [row.activation_bytes for row in rows] == [output.nbytes for output in outputs]
 
     table = torchinfo.summary(module, input_size=(1, *input_shape), verbose=0).summary_list[1:]
-    biases_added = [
-        output.numel() if line.num_params else 0 for line, output in zip(table, outputs, strict=True)
-    ]
     assert [row.num_params for row in rows] == [line.num_params for line in table]
-    assert [row.mult_adds + biases for row, biases in zip(rows, biases_added, strict=True)] == [
-        line.macs for line in table
-    ]
+    for row, line, output in zip(rows, table, outputs, strict=True):
+        biases_added = output.numel() if line.num_params else 0
+        # torchinfo counts a batch norm at one position of the map only
+        positions = output[0, 0].numel() if isinstance(row.layer, BatchNorm) else 1
+        assert row.mult_adds + biases_added == line.macs * positions
 
 
 @pytest.mark.parametrize(("some_network", "input_shape"), PRESETS_ON_PICTURES)
@@ -121,7 +127,7 @@ def plain(layers):
 
 def run_with_unit_weights(some_network, input_shape):
     """Return an input and the output of a network whose weights are all 1, so that no gradients cancel."""
-    module = modules.build(some_network, input_shape, seed=0).double()
+    module = modules.build(some_network, input_shape, seed=0).double().eval()
     for parameter in module.parameters():
         torch.nn.init.ones_(parameter)
     x = torch.zeros(1, *input_shape, dtype=torch.float64, requires_grad=True)
@@ -156,9 +162,11 @@ def test_receptive_fields_are_where_the_gradient_is(layers):
         ("max2-conv2k3p1-flatten-10", (1, 5, 4), (4, 4)),  # padding does not bring the left-over row back
         ("conv2k2s2-flatten-10-relu-5", (3, 7, 4), (6, 4)),
         ("flatten-10", (1, 6, 5), (6, 5)),
+        ("conv2k3-max2-gap", (1, 9, 8), (8, 8)),
+        ("conv2k3-norm-drop0.5-gap-10", (2, 7, 6), (7, 6)),
     ],
 )
-def test_a_linear_layer_sees_all_that_the_last_map_sees(text, input_shape, expected):
+def test_a_layer_over_the_whole_map_sees_all_that_the_map_sees(text, input_shape, expected):
     last = summarize(parse(text), input_shape)[-1]
     x, output = run_with_unit_weights(plain(parse(text).layers), input_shape)
     first, after_last = gradient_support(output[0], x)
@@ -200,9 +208,33 @@ def test_flatten_keeps_the_receptive_field_and_a_linear_layer_has_no_stride():
     assert linear.effective_stride is None
 
 
+def test_global_average_pooling_has_no_stride():
+    *_, conv, gap, norm = summarize(parse("conv4k5s2-gap-norm"), PICTURE)
+    assert (conv.output_shape, gap.output_shape) == ((4, 12, 12), (4,))
+    assert (gap.num_params, gap.mult_adds, gap.activation_bytes) == (0, 0, 4 * 4)
+    assert gap.effective_stride is norm.effective_stride is None
+    assert gap.receptive_field == norm.receptive_field == (27, 27)  # the last row and column are left over
+
+
+def test_a_batch_norm_scales_each_number_and_has_two_parameters_for_each_channel():
+    _, of_maps, *_, of_features = summarize(parse("conv4k5-norm-flatten-10-norm"), PICTURE)
+    assert (of_maps.output_shape, of_maps.num_params, of_maps.mult_adds) == ((4, 24, 24), 8, 4 * 24 * 24)
+    assert (of_maps.receptive_field, of_maps.effective_stride) == ((5, 5), (1, 1))
+    assert (of_features.output_shape, of_features.num_params, of_features.mult_adds) == ((10,), 20, 10)
+
+
+def test_dropout_costs_no_more_than_its_output():
+    conv, dropout = summarize(parse("conv4k5-drop0.5"), PICTURE)
+    assert (dropout.num_params, dropout.mult_adds) == (0, 0)
+    assert dropout.activation_bytes == conv.activation_bytes
+    assert (dropout.output_shape, dropout.receptive_field) == (conv.output_shape, conv.receptive_field)
+
+
 def test_an_input_without_height_and_width_has_no_receptive_field():
     rows = summarize(parse("30-relu-10"), (784,))
     assert [row.output_shape for row in rows] == [(30,), (30,), (10,)]
+    assert {(row.receptive_field, row.effective_stride) for row in rows} == {(None, None)}
+    rows = summarize(parse("norm-30-drop0.5"), (784,))
     assert {(row.receptive_field, row.effective_stride) for row in rows} == {(None, None)}
 
 
@@ -229,6 +261,8 @@ def test_an_input_without_height_and_width_has_no_receptive_field():
         ),
         ("conv6k5-10", PICTURE, "linear1 (10) gets (6, 24, 24): it takes (features,): put flatten before it"),
         ("flatten-max2", PICTURE, "pool1 (max2) gets (784,): it takes (C, H, W): put it before"),
+        ("conv6k5-gap-gap", PICTURE, "gap2 (gap) gets (6,): it takes (C, H, W): put it before"),
+        ("norm-gap", (784,), "gap1 (gap) gets (784,): it takes (C, H, W)"),
         ("flatten-10", (28, 28), "input_shape (28, 28) has 2 axes, not 3 (C, H, W) or 1 (features)"),
         ("flatten-10", (1, 0, 28), "input_shape 0 is below 1"),
     ],

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from cnn_core import data, training
+from cnn_core import data, inspection, training
 from cnn_core.training import (
     EpochEnded,
     Failed,
@@ -69,6 +69,15 @@ def test_the_state_of_torch_decides_nothing(small):
     torch.manual_seed(123)
     before = torch.get_rng_state()
     assert same(small[0], finish(SMALL)[0])
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_dropout_is_decided_by_the_seed_and_leaves_the_state_of_torch_alone():
+    settings = replace(SMALL, network="flatten-16-drop0.5-10", num_epochs=1)
+    parameters, _ = finish(settings)
+    torch.manual_seed(123)
+    before = torch.get_rng_state()
+    assert same(parameters, finish(settings)[0])
     assert torch.equal(torch.get_rng_state(), before)
 
 
@@ -198,8 +207,9 @@ def test_the_last_step_takes_what_is_left():
         SMALL,
         replace(SMALL, network="conv4k5s2-sigmoid-avg2-flatten-10", optimizer="sgd", learning_rate=0.5),
         replace(SMALL, optimizer="sgd", learning_rate=0.1, momentum=0.9),
+        replace(SMALL, network="conv4k5s2-norm-relu-max2-drop0.25-flatten-16-relu-drop0.5-10"),
     ],
-    ids=["adam", "sgd", "momentum"],
+    ids=["adam", "sgd", "momentum", "dropout"],
 )
 def test_a_resumed_training_is_the_same_to_the_last_bit(settings, tmp_path):
     whole, happened = finish(settings)
@@ -222,6 +232,27 @@ def test_a_resumed_training_is_the_same_to_the_last_bit(settings, tmp_path):
     ends, resumed_ends = of_kind(happened, EpochEnded), of_kind(resumed, EpochEnded)
     assert [end.train_loss for end in resumed_ends] == pytest.approx([end.train_loss for end in ends[1:]])
     assert resumed[-1] == happened[-1]
+
+
+def test_what_batch_norms_have_learned_is_saved_resumed_and_inspected(tmp_path):
+    settings = replace(SMALL, network="conv4k5s2-norm-relu-max2-flatten-16-norm-relu-10", num_epochs=2)
+    whole, happened = finish(settings)
+    running = training.train(settings, device="cpu")
+    state = next(running).state
+    while state.step < 31:
+        next(running)
+    checkpoints.save(tmp_path / "middle", state)
+    running.close()
+    parameters, resumed = finish(settings, resume_from=tmp_path / "middle")
+    assert same(whole, parameters)
+    assert parameters["norm2.num_batches_tracked"] == settings.num_steps
+    assert resumed[-1] == happened[-1]
+
+    checkpoints.save(tmp_path / "end", happened[0].state)
+    weights = checkpoints.load_weights(tmp_path / "end")
+    images = data.load("mnist-5k", split="test").images
+    probabilities = inspection.predict(settings.layers, weights, images[:, None] / np.float32(255))
+    assert tuple(probabilities.argmax(1)) == happened[-1].predictions
 
 
 def test_a_checkpoint_at_the_very_end_only_tests(small, tmp_path):
@@ -370,6 +401,11 @@ def test_settings_survive_json():
             r"batch_size 0 must be between 1 and 3600 \(the training pictures of mnist-5k at",
         ),
         ({"batch_size": 3601}, "batch_size 3601 must be between 1 and 3600"),
+        (
+            {"network": "flatten-16-norm-10", "batch_size": 59},
+            r"batch_size 59 leaves 1 picture for the last step \(3600 training pictures\), and norm1 needs 2",
+        ),
+        ({"network": "conv4k28-norm-flatten-10", "batch_size": 1}, "batch_size 1 leaves 1 picture"),
         ({"num_epochs": 0}, "num_epochs 0 must be between 1 and 1000"),
         ({"num_epochs": 1001}, "num_epochs 1001 must be between 1 and 1000"),
         ({"seed": -1}, "seed -1 must be between 0 and 4294967295"),

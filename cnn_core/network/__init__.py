@@ -1,0 +1,55 @@
+"""Layers and networks as plain records, the one line that writes a network down, and presets."""
+
+from cnn_core.network.fields import MAX_NUMBER
+from cnn_core.network.layers import (
+    LAYERS,
+    MAX_LAYERS,
+    Activation,
+    AveragePool,
+    BatchNorm,
+    Conv,
+    Dropout,
+    Flatten,
+    GlobalAveragePool,
+    Layer,
+    Linear,
+    MaxPool,
+    Network,
+    Pool,
+    ReLU,
+    Sigmoid,
+    Tanh,
+)
+from cnn_core.network.notation import MAX_CHARACTERS, format, format_layer, parse
+from cnn_core.network.presets import LENET, LENET_MODERN, MLP, PRESETS, SIMPLE_CNN, Preset
+
+__all__ = [
+    "LAYERS",
+    "LENET",
+    "LENET_MODERN",
+    "MAX_CHARACTERS",
+    "MAX_LAYERS",
+    "MAX_NUMBER",
+    "MLP",
+    "PRESETS",
+    "SIMPLE_CNN",
+    "Activation",
+    "AveragePool",
+    "BatchNorm",
+    "Conv",
+    "Dropout",
+    "Flatten",
+    "GlobalAveragePool",
+    "Layer",
+    "Linear",
+    "MaxPool",
+    "Network",
+    "Pool",
+    "Preset",
+    "ReLU",
+    "Sigmoid",
+    "Tanh",
+    "format",
+    "format_layer",
+    "parse",
+]
