@@ -14,8 +14,10 @@ from tqdm import tqdm
 
 from cnn_core import data
 from cnn_core.data import DATASETS, DataUnavailable
-from cnn_core.network import PRESETS, format_layer
-from cnn_core.summary import BYTES_PER_NUMBER, summarize
+from cnn_core.data.registry import nearest, unknown
+from cnn_core.network import PRESETS, Network, format_layer
+from cnn_core.published import INPUT_SHAPE, PUBLISHED, PublishedLayer, layer_table
+from cnn_core.summary import BYTES_PER_NUMBER, LayerSummary, summarize
 from cnn_core.training import (
     OPTIMIZERS,
     EpochEnded,
@@ -81,8 +83,17 @@ def _parser() -> argparse.ArgumentParser:
 
     summary = commands.add_parser("summary", help="print the layer table of a network")
     summary.set_defaults(command=_summary)
-    summary.add_argument("--network", default=Settings.network)
-    summary.add_argument("--input", default="1x28x28", metavar="CxHxW", help="shape of one picture")
+    summary.add_argument(
+        "--network",
+        default=Settings.network,
+        help=f"{', '.join([*PRESETS, *PUBLISHED])}, or a notation such as conv6k5-relu-...",
+    )
+    published = "x".join(map(str, INPUT_SHAPE))
+    summary.add_argument(
+        "--input",
+        metavar="CxHxW",
+        help=f"shape of one picture; 1x28x28 by default, {published} for {', '.join(PUBLISHED)}",
+    )
 
     data_sets = commands.add_parser("data", help="list the data sets, or fetch one")
     data_sets.set_defaults(command=_list_data)
@@ -181,26 +192,49 @@ def _settings(options: argparse.Namespace) -> Settings:
 
 
 def _summary(options: argparse.Namespace) -> int:
-    rows = summarize(find_network(options.network), _shape(options.input))
-    lines = [("layer", "notation", "output shape", "parameters", "mult-adds", "receptive field", "stride")]
+    if options.network in PUBLISHED:
+        rows = layer_table(options.network, _shape(options.input) if options.input else INPUT_SHAPE)
+        published = PUBLISHED[options.network]
+        print(f"{published.title}. {published.sentence}\n")
+        _print_summary(rows, "kind", [row.kind for row in rows])
+    else:
+        rows = summarize(_network(options.network), _shape(options.input or "1x28x28"))
+        _print_summary(rows, "notation", [format_layer(row.layer) for row in rows])
+    return 0
+
+
+def _network(text: str) -> Network:
+    """Find a preset or read a notation; the error for an unknown name knows the published networks too."""
+    try:
+        return find_network(text)
+    except ValueError:
+        if nearest(text, PUBLISHED):
+            raise unknown("network", text, [*PRESETS, *PUBLISHED]) from None
+        raise
+
+
+def _print_summary(
+    rows: Sequence[LayerSummary | PublishedLayer], heading: str, descriptions: Sequence[str]
+) -> None:
+    """Print the layer table and its totals; the second column holds the descriptions."""
+    lines = [("layer", heading, "output shape", "parameters", "mult-adds", "receptive field", "stride")]
     lines += [
         (
             row.name,
-            format_layer(row.layer),
+            description,
             _times(row.output_shape),
             f"{row.num_params:,}",
             f"{row.mult_adds:,}",
             _times(row.receptive_field),
             _times(row.effective_stride),
         )
-        for row in rows
+        for row, description in zip(rows, descriptions, strict=True)
     ]
     _print_table(lines)
     num_params = sum(row.num_params for row in rows)
     print(f"\nparameters  {num_params:,} ({num_params * BYTES_PER_NUMBER:,} bytes)")
     print(f"mult-adds   {sum(row.mult_adds for row in rows):,} for one picture")
     print(f"activations {sum(row.activation_bytes for row in rows):,} bytes for one picture")
-    return 0
 
 
 def _shape(text: str) -> tuple[int, ...]:

@@ -13,7 +13,18 @@ from cnn_core.plots.theme import DARK, LIGHT
 ROOT = Path(__file__).parents[1]
 CORE = sorted((ROOT / "cnn_core").rglob("*.py"))
 PAGES = sorted((ROOT / "pages").rglob("*.py"))
-LIGHT_MODULES = ("geometry", "ops", "kernels", "images", "network", "summary", "inspection", "plots", "runs")
+LIGHT_MODULES = (
+    "geometry",
+    "ops",
+    "kernels",
+    "images",
+    "network",
+    "summary",
+    "inspection",
+    "plots",
+    "published",
+    "runs",
+)
 
 
 def imports(path: Path) -> set[str]:

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, fields
 
 from cnn_core.data.registry import DatasetSpec, find_spec, nearest, unknown
 from cnn_core.network import PRESETS, BatchNorm, Network, parse
+from cnn_core.published import PUBLISHED
 from cnn_core.summary import check_budget, summarize
 
 OPTIMIZERS = ("sgd", "adam")
@@ -165,6 +166,10 @@ def find_network(text: str) -> Network:
     """
     if text in PRESETS:
         return PRESETS[text].network
+    if text in PUBLISHED:
+        raise ValueError(
+            f"network '{text}' has a layer table, but is not trained here; try {', '.join(PRESETS)}"
+        )
     try:
         return parse(text)
     except ValueError as error:

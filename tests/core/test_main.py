@@ -10,6 +10,8 @@ import pytest
 
 from cnn_core.__main__ import main
 from cnn_core.data import DATASETS
+from cnn_core.network import PRESETS
+from cnn_core.published import PUBLISHED
 from cnn_core.training import Failed, checkpoints
 
 ROOT = Path(__file__).parents[2]
@@ -105,6 +107,25 @@ def test_summary_takes_a_notation_and_a_shape(capsys):
     assert "6 x 28 x 28" in capsys.readouterr().out
 
 
+def test_summary_prints_the_table_of_a_published_network(capsys):
+    assert main(["summary", "--network", "vgg16", "--input", "3x224x224"]) == 0
+    printed = capsys.readouterr().out
+    lines = [re.split(r"\s{2,}", line) for line in printed.splitlines()]
+    assert printed.startswith("VGG-16. Thirteen convolutions")
+    assert lines[3] == ["features.0", "Conv2d", "64 x 224 x 224", "1,792", "86,704,128", "3 x 3", "1 x 1"]
+    assert "138,357,544 (553,430,176 bytes)" in printed
+    assert "15,470,264,320 for one picture" in printed
+    assert main(["summary", "--network", "vgg16"]) == 0
+    assert capsys.readouterr().out == printed
+
+
+def test_the_help_of_summary_names_presets_and_published_networks(capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main(["summary", "--help"])
+    words = re.split(r"[,\s]+", capsys.readouterr().out)
+    assert {*PRESETS, *PUBLISHED} <= set(words)
+
+
 def test_data_lists_what_is_here(capsys):
     assert main(["data"]) == 0
     rows = {line.split()[0]: line.split()[1] for line in capsys.readouterr().out.splitlines()[1:]}
@@ -138,6 +159,12 @@ def test_training_on_a_missing_data_set_tries_to_fetch_it(capsys, monkeypatch, t
         (["train", "--resume", "nowhere"], "folder nowhere has no checkpoint"),
         (["train", "--settings", "nowhere.json"], "No such file"),
         (["summary", "--network", "lenett"], "unknown network 'lenett': did you mean 'lenet'?"),
+        (["summary", "--network", "vgg-16"], "unknown network 'vgg-16': did you mean 'vgg16'?"),
+        (["summary", "--network", "vgg16", "--input", "1x28x28"], "vgg16 takes 3 channels"),
+        (
+            ["summary", "--network", "vgg16", "--input", "3x28x28"],
+            "vgg16 needs a larger picture than 28 x 28",
+        ),
         (["summary", "--input", "28 by 28"], "input '28 by 28' is not a shape: write it as 1x28x28"),
         (["summary", "--input", "1x4x4"], "conv2 (conv16k5) gets (6, 2, 2)"),
         (["data", "fetch", "kmnits"], "unknown data set 'kmnits': did you mean 'kmnist'?"),

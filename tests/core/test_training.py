@@ -378,6 +378,7 @@ def test_settings_survive_json():
     ("values", "message"),
     [
         ({"data": "minst"}, "unknown data set 'minst': did you mean 'mnist'"),
+        ({"network": "vgg16"}, "network 'vgg16' has a layer table, but is not trained here; try lenet, "),
         ({"network": "lenet-moden"}, "unknown network 'lenet-moden': did you mean 'lenet-modern'"),
         ({"network": "conv6k99-flatten-10"}, "99"),
         (
