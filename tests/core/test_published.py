@@ -1,6 +1,5 @@
 import math
 import re
-from pathlib import Path
 
 import pytest
 import torch
@@ -11,7 +10,6 @@ from torch import nn
 from cnn_core.network import PRESETS
 from cnn_core.published import INPUT_SHAPE, PUBLISHED, layer_table
 
-ROOT = Path(__file__).parents[2]
 WEIGHTS = {
     "alexnet": torchvision.models.AlexNet_Weights,
     "vgg11": torchvision.models.VGG11_Weights,
