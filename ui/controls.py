@@ -93,16 +93,17 @@ def text(label: str, *, key: str, default: str, max_chars: int, help: str | None
     return (value or "")[:max_chars]
 
 
-def hidden(*, key: str, default: str = "", max_chars: int) -> str:
+def hidden(*, key: str, default: str = "", max_chars: int, in_address: bool = True) -> str:
     """Keep a text in the address that no control shows: what a button or a component has set.
 
-    A text longer than `max_chars` is kept for this visit, and left out of the address.
+    A text longer than `max_chars` is kept for this visit, and left out of the address; so is any while
+    `in_address` is False.
     """
     _remember(key, default)
     if key not in st.session_state:
         st.session_state[key] = st.query_params.get(key, default)[:max_chars]
     value = st.session_state[key]
-    if value != default and len(value) <= max_chars:
+    if in_address and value != default and len(value) <= max_chars:
         if st.query_params.get(key) != value:
             st.query_params[key] = value
     elif key in st.query_params:

@@ -33,6 +33,7 @@ def show_figure(layer: Layer) -> tuple[np.ndarray, np.ndarray | None]:
         explorer.show(layer.scene(x, weight), prefix="ps-")
         page.reading(words)
         return x, weight
+    explorer.step_back("ps-")
     if layer.operation != TRANSPOSED:
         page.figure(windows(*layer.axes, palette=page.palette()), key="ps-figure", alt=words)
     page.reading(words)

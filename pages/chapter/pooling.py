@@ -365,7 +365,10 @@ def main() -> None:
     )
     controls.reserve({"p-apart": False})
     views = {GRID: show_grid, PICTURE: show_picture, SHIFT: show_shift}
-    views[controls.choice("Look at", list(views), key="p-view")]()
+    view = controls.choice("Look at", list(views), key="p-view")
+    if view != GRID:
+        explorer.step_back("p-")
+    views[view]()
 
 
 main()

@@ -167,6 +167,16 @@ def test_edited_numbers_are_pooled_and_go_into_the_address(open_view):
     assert "p-edited-x" not in again.query_params
 
 
+def test_edited_numbers_and_the_pin_leave_the_address_with_the_grid_and_come_back(open_view):
+    app = edit(open_view(GRID, h_input=2, h_stride=1, pin="output.0.0.0"), [[[1, -2], [0.5, 0.25]]])
+    kept = {name: app.query_params[name] for name in ("p-edited-x", "p-pin")}
+    app.segmented_control("p-view").set_value(PICTURE).run()
+    assert not kept.keys() & app.query_params.keys()
+    app.segmented_control("p-view").set_value(GRID).run()
+    assert {name: app.query_params[name] for name in kept} == kept
+    assert result(app) == 1
+
+
 def test_edited_numbers_stay_where_they_fit_when_the_input_grows(open_view):
     app = edit(open_view(GRID, numbers="counting", h_input=2), [[[9, 8], [7, 6]]])
     app.select_slider("p-h-input").set_value(3).run()

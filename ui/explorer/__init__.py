@@ -36,6 +36,9 @@ DECIMALS = 4
 MAX_CHARS = 4000
 """Longest text of edited numbers that still goes into a link."""
 
+MAX_PIN_CHARS = 30
+"""Longest text of a pin."""
+
 _PIN = re.compile(r"(input|kernel|partial|output)(?:\.-?\d{1,3}){3}", re.ASCII)
 _TITLES = {
     "input": "Input",
@@ -256,6 +259,12 @@ def show(
         )
 
 
+def step_back(prefix: str) -> None:
+    """Take pin and edited numbers out of the address while a page shows something else; they come back."""
+    for name, max_chars in (("edited-x", MAX_CHARS), ("edited-w", MAX_CHARS), ("pin", MAX_PIN_CHARS)):
+        controls.hidden(key=f"{prefix}{name}", max_chars=max_chars, in_address=False)
+
+
 def payload(
     scene: Scene,
     *,
@@ -343,10 +352,10 @@ def _pin(prefix: str, scene: Scene) -> dict[str, Any] | None:
     if sent is not None:
         st.session_state[f"{prefix}explorer-pins"] = sent["count"]
         st.session_state[key] = _write_pin(sent.get("cell"), before)
-    text = controls.hidden(key=key, max_chars=30)
+    text = controls.hidden(key=key, max_chars=MAX_PIN_CHARS)
     if not _PIN.fullmatch(text):
         st.session_state[key] = ""
-        controls.hidden(key=key, max_chars=30)
+        controls.hidden(key=key, max_chars=MAX_PIN_CHARS)
         return None
     kind, channel, *place = text.split(".")
     shift = before if kind == "input" else (0, 0)
