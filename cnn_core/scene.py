@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cnn_core import ops
-from cnn_core.geometry import Axis, Padding, as_sides, transposed_output_size
+from cnn_core.geometry import Axis, TransposedAxis
 
 FILLED, NOTHING = -1, -2
 """What a padded pixel shows instead of an input pixel: the padding's number, or nothing where a window hangs over."""
@@ -87,54 +87,37 @@ def wire(axis: Axis, *, padding_mode: str = "zeros", flipped: bool = False) -> W
     )
 
 
-def wire_transposed(
-    input_size: int,
-    kernel_size: int,
-    *,
-    stride: int = 1,
-    padding: Padding = 0,
-    output_padding: int = 0,
-    dilation: int = 1,
-    flipped: bool = False,
-) -> Wiring:
+def wire_transposed(axis: TransposedAxis, *, flipped: bool = False) -> Wiring:
     """Wire one axis of a transposed convolution.
 
     Args:
-        input_size: Length of the input, in pixels.
-        kernel_size: Number of kernel cells.
-        stride: Distance between the places where neighbouring inputs put the kernel, in output pixels.
-        padding: Pixels cut off the output: an int for both sides, or (before, after).
-        output_padding: Pixels added after the output.
-        dilation: Distance between neighbouring kernel cells, in pixels.
+        axis: The layer along this axis.
         flipped: Whether the kernel is turned before it is put down.
 
     Returns:
         The wiring. The input has no padding; what is cut off the output is not in it.
 
-    Raises:
-        TypeError: If a size is not an integer.
-        ValueError: As `geometry.transposed_output_size`.
-
     Example:
-        >>> wire_transposed(2, 2, stride=2).links
+        >>> wire_transposed(TransposedAxis(2, 2, stride=2)).links
         ((0, 0, 0), (1, 0, 1), (2, 1, 0), (3, 1, 1))
     """
-    settings = {"stride": stride, "padding": padding, "dilation": dilation}
-    output_size = transposed_output_size(input_size, kernel_size, output_padding=output_padding, **settings)
-    cut = as_sides(padding)[0]
     links = [
-        (pixel * stride + place * dilation - cut, pixel, kernel_size - 1 - place if flipped else place)
-        for pixel in range(input_size)
-        for place in range(kernel_size)
+        (
+            pixel * axis.stride + place * axis.dilation - axis.padding[0],
+            pixel,
+            axis.kernel_size - 1 - place if flipped else place,
+        )
+        for pixel in range(axis.input_size)
+        for place in range(axis.kernel_size)
     ]
     return Wiring(
-        input_size=input_size,
+        input_size=axis.input_size,
         before=0,
-        source=tuple(range(input_size)),
-        output_size=output_size,
-        kernel_size=kernel_size,
+        source=tuple(range(axis.input_size)),
+        output_size=axis.output_size,
+        kernel_size=axis.kernel_size,
         left_over=0,
-        links=tuple(sorted(link for link in links if 0 <= link[0] < output_size)),
+        links=tuple(sorted(link for link in links if 0 <= link[0] < axis.output_size)),
     )
 
 
@@ -220,12 +203,10 @@ def convolution(
 def transposed(
     x: np.ndarray,
     weight: np.ndarray,
+    height: TransposedAxis,
+    width: TransposedAxis,
     *,
     bias: float = 0,
-    stride: ops.Pair = 1,
-    padding: ops.Padding2d = 0,
-    output_padding: ops.Pair = 0,
-    dilation: ops.Pair = 1,
     flipped: bool = False,
 ) -> Scene:
     """Put kernels down for each pixel of one picture, to one output channel, and keep how.
@@ -233,41 +214,34 @@ def transposed(
     Args:
         x: Shape (C_in, H, W).
         weight: Shape (C_in, kH, kW).
+        height: The layer along the rows.
+        width: The layer along the columns.
         bias: Number added to each output.
-        stride: As in `ops.conv_transpose2d`, and so are the others.
-        padding: Pixels cut off the output.
-        output_padding: Rows and columns added below and on the right.
-        dilation: Distance between neighbouring kernel cells.
         flipped: Whether to turn the kernels first.
 
     Returns:
         The scene.
 
     Raises:
-        TypeError: As `ops.conv_transpose2d`.
-        ValueError: As `ops.conv_transpose2d`.
+        ValueError: If the axes are not those of the picture and the kernels.
 
     Example:
-        >>> transposed(np.array([[[1, 2]]]), np.ones((1, 1, 2)), stride=(1, 2)).y[0]
+        >>> height, width = TransposedAxis(1, 1), TransposedAxis(2, 2, stride=2)
+        >>> transposed(np.array([[[1, 2]]]), np.ones((1, 1, 2)), height, width).y[0]
         array([[1., 1., 2., 2.]])
     """
     x, weight = x.astype(float), weight.astype(float)
-    _check(x, weight, *x.shape[1:], *weight.shape[1:])
-    settings = {"stride": stride, "padding": padding, "output_padding": output_padding, "dilation": dilation}
-    kernels = (ops.flip(weight) if flipped else weight)[:, None]  # (C_in, 1, kH, kW)
-    y = ops.conv_transpose2d(x[None], kernels, np.array([float(bias)]), **settings)[0]
-    each = {
-        name: value if isinstance(value, tuple | list) else (value, value) for name, value in settings.items()
-    }
-    rows, columns = (
-        wire_transposed(
-            x.shape[1 + axis],
-            weight.shape[1 + axis],
-            flipped=flipped,
-            **{name: pair[axis] for name, pair in each.items()},
-        )
-        for axis in range(2)
-    )
+    _check(x, weight, height.input_size, width.input_size, height.kernel_size, width.kernel_size)
+    y = ops.conv_transpose2d(
+        x[None],
+        (ops.flip(weight) if flipped else weight)[:, None],  # (C_in, 1, kH, kW)
+        np.array([float(bias)]),
+        stride=(height.stride, width.stride),
+        padding=(height.padding, width.padding),
+        output_padding=(height.output_padding, width.output_padding),
+        dilation=(height.dilation, width.dilation),
+    )[0]
+    rows, columns = (wire_transposed(axis, flipped=flipped) for axis in (height, width))
     return Scene("transposed", x, weight, float(bias), rows, columns, y)
 
 

@@ -71,21 +71,10 @@ class Layer:
         if weight is None:
             return scene.pooling(x, self.height, self.width)
         if self.operation == TRANSPOSED:
-            return scene.transposed(x, weight[0], flipped=self.flipped, **self.transposed_settings)
+            return scene.transposed(x, weight[0], self.height, self.width, flipped=self.flipped)
         return scene.convolution(
             x, weight[0], self.height, self.width, padding_mode=self.padding_mode, flipped=self.flipped
         )
-
-    @property
-    def transposed_settings(self) -> dict[str, tuple]:
-        """The settings of a transposed convolution, as `ops.conv_transpose2d` takes them."""
-        height, width = self.axes
-        return {
-            "stride": (height.stride, width.stride),
-            "padding": (height.padding, width.padding),
-            "output_padding": (height.output_padding, width.output_padding),
-            "dilation": (height.dilation, width.dilation),
-        }
 
 
 def _counting(rows: int, columns: int) -> np.ndarray:

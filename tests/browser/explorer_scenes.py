@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from cnn_core import ops, scene
-from cnn_core.geometry import Axis, transposed_output_size
+from cnn_core.geometry import Axis, TransposedAxis, transposed_output_size
 from cnn_core.scene import Scene
 
 NUMBERS = ("whole", "quarters", "thirds", "decimals", "irrational")
@@ -174,7 +174,8 @@ def _transposed(random: np.random.Generator, mode: str, numbers: str, largest: i
     weight = _array(random, numbers, channels, height[1], width[1])
     settings = {name: (height[2][name], width[2][name]) for name in names}
     bias = float(random.choice([0, 0.5, -3]))
-    shown = scene.transposed(x, weight, bias=bias, flipped=flipped, **settings)
+    laid_out = (TransposedAxis(size, kernel, **own) for size, kernel, own in axes)
+    shown = scene.transposed(x, weight, *laid_out, bias=bias, flipped=flipped)
     kernels = (ops.flip(weight) if flipped else weight)[:, None]
     return Layer(shown, (), settings, flipped, numbers, kernels)
 

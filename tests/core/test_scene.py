@@ -6,7 +6,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from cnn_core import ops, scene
-from cnn_core.geometry import Axis
+from cnn_core.geometry import Axis, TransposedAxis
 from cnn_core.scene import FILLED, NOTHING, Wiring, wire, wire_transposed
 
 TORCH_MODES = {"zeros": "constant"}
@@ -135,7 +135,7 @@ def test_links_name_the_inputs_and_the_weights_by_which_torch_differentiates(dat
 def test_links_of_a_transposed_convolution_do_so_too(layer, flipped):
     size, kernel, settings = layer
     weight = random_array(kernel, seed=1)
-    wiring = wire_transposed(size, kernel, flipped=flipped, **settings)
+    wiring = wire_transposed(TransposedAxis(size, kernel, **settings), flipped=flipped)
     laid_on = weight[::-1].copy() if flipped else weight
     theirs = jacobian(torch_transposed1d(laid_on, settings), size)
     assert theirs.shape == (wiring.output_size, size)
@@ -265,7 +265,8 @@ def test_sums_over_the_links_of_a_transposed_convolution_are_torchs_outputs(heig
         random_array(channels, height[1], width[1], seed=1),
     )
     pairs = {name: (height[2][name], width[2][name]) for name in height[2]}
-    shown = scene.transposed(x, weight, bias=-0.7, flipped=flipped, **pairs)
+    axes = (TransposedAxis(size, kernel, **settings) for size, kernel, settings in (height, width))
+    shown = scene.transposed(x, weight, *axes, bias=-0.7, flipped=flipped)
     (top, bottom), (left, right) = pairs["padding"]
     kernels = torch.from_numpy(weight)[:, None]  # (C_in, 1, kH, kW)
     bias = torch.tensor([-0.7], dtype=torch.float64)
@@ -301,7 +302,8 @@ def test_pooling_over_the_links_is_torchs(data, ceil_mode, mode):
 @pytest.mark.parametrize("make", ["convolution", "transposed"])
 def test_a_turned_kernel_is_the_kernel_turned_by_hand(make):
     x, weight = random_array(2, 5, 4), random_array(2, 3, 2, seed=1)
-    settings = [Axis(5, 3), Axis(4, 2)] if make == "convolution" else []
+    kind = Axis if make == "convolution" else TransposedAxis
+    settings = [kind(5, 3), kind(4, 2)]
     turned = getattr(scene, make)(x, weight, *settings, flipped=True)
     by_hand = getattr(scene, make)(x, ops.flip(weight), *settings)
     np.testing.assert_allclose(turned.y, by_hand.y)
@@ -395,12 +397,19 @@ def test_wiring_an_unknown_padding_mode_is_refused():
 )
 def test_an_impossible_transposed_convolution_is_refused(arguments, settings, error, message):
     with pytest.raises(error, match=message):
-        scene.transposed(*arguments, **settings)
+        scene.transposed(*arguments, *(TransposedAxis(*sizes, **settings) for sizes in ((4, 3), (5, 2))))
+
+
+def test_a_transposed_convolution_of_other_sizes_than_its_axes_is_refused():
+    with pytest.raises(
+        ValueError, match=r"sizes \(4, 5, 3, 2\) of the arrays are not the sizes \(4, 5, 3, 3\)"
+    ):
+        scene.transposed(X, WEIGHT, TransposedAxis(4, 3), TransposedAxis(5, 3))
 
 
 def test_wiring_an_impossible_transposed_axis_is_refused():
     with pytest.raises(ValueError, match=r"total padding 4 .* leaves nothing of full output size 3"):
-        wire_transposed(2, 2, padding=2)
+        wire_transposed(TransposedAxis(2, 2, padding=2))
 
 
 @pytest.mark.parametrize(
