@@ -14,6 +14,7 @@ import math
 import re
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -304,7 +305,7 @@ def payload(
         "random": {},
         "words": words,
         # The browser takes the theme of its background: a visitor who changes it does not ask the server.
-        "themes": {palette.background: _theme(palette) for palette in (LIGHT, DARK)},
+        "themes": _themes(),
     }
 
 
@@ -516,6 +517,11 @@ def _blend(stops: Sequence[str], share: float) -> str:
     rest = share * (len(stops) - 1) - index
     first, second = (np.array(list(bytes.fromhex(stop[1:]))) for stop in stops[index : index + 2])
     return "#" + bytes(np.rint(first + (second - first) * rest).astype(np.uint8).tolist()).hex()
+
+
+@cache
+def _themes() -> dict[str, dict[str, Any]]:
+    return {palette.background: _theme(palette) for palette in (LIGHT, DARK)}
 
 
 def _theme(palette: Palette) -> dict[str, Any]:
