@@ -106,13 +106,8 @@ def latex_size(axis: Axis, name: str) -> str:
     return (
         rf"\begin{{aligned}} \text{{{name}}} &= \left{left} \frac{{n + 2p - k}}{{s}} \right{right} + 1 \\ "
         rf"&= \left{left} \frac{{{numbers}}}{{{axis.stride}}} \right{right} + 1 "
-        rf"= {axis.output_size + drops_a_window(axis)} \end{{aligned}}"
+        rf"= {axis.rounded_size} \end{{aligned}}"
     )
-
-
-def drops_a_window(axis: Axis) -> bool:
-    """Tell whether rounding up gives a window that would start in the padding behind the picture."""
-    return axis.ceil_mode and axis.left_over > 0
 
 
 def shift(changes: Mapping[str, np.ndarray], at: int) -> str:

@@ -163,7 +163,7 @@ def show_sizes(height: Axis, width: Axis) -> None:
     axes = {"output size": height} if height == width else {"output height": height, "output width": width}
     for name, axis in axes.items():
         st.latex(pooling_text.latex_size(axis, name))
-        if pooling_text.drops_a_window(axis):
+        if axis.rounded_size != axis.output_size:
             st.markdown(
                 "The last of these windows would start in the padding behind the numbers. PyTorch drops it: "
                 f"**{axis.output_size}**."
