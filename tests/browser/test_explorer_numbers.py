@@ -375,3 +375,17 @@ def test_a_pin_that_smaller_grids_have_no_place_for_is_dropped_until_the_server_
     assert host.page.locator("#reading").inner_text().startswith("Output row 4, column 4:")
     host.show(explorer.payload(small))
     assert host.page.locator("#reading").inner_text().startswith("Output row 0, column 0:")
+
+
+def test_a_figure_that_cannot_be_drawn_says_so_instead_of_a_traceback(browser):
+    host = Host(browser)
+    broken = explorer.payload(
+        scene.convolution(np.ones((1, 3, 3)), np.ones((1, 2, 2)), Axis(3, 2), Axis(3, 2))
+    )
+    broken["axes"] = []
+    data = {"data": broken}
+    host.page.evaluate(
+        "({ data }) => window.mount({ data, parentElement: document.body, setStateValue: () => {} })", data
+    )
+    assert host.page.locator(".explorer").inner_text().startswith("The figure could not be drawn.")
+    host.page.close()

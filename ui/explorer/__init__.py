@@ -76,6 +76,7 @@ _WORDS = {
     "unreached": "No window reaches it.",
     "won": "It wins {numWon}.",
     "gradient": "Its gradient is {gradient}.",
+    "broken": "The figure could not be drawn. Reload the page to see it again.",
     "nothing": "Nothing is here: the last window hangs over the end.",
     "marked": "Marked: {rows}, {columns}.",
     "scale": "Strongest colour: {ends}.",

@@ -1,7 +1,7 @@
 // The grids of a small layer. Python sends numbers, words, and links: which output, padded pixel and kernel cell meet
 // along each axis. A cell is { kind, channel, at: [row, column] }, in padded pixels for the input.
 
-const NOTHING = -2 // where a window hangs over the end; -1 is padding
+const NOTHING = -2 // where a window hangs over; -1 is padding
 const LARGEST_CELL = 44
 const HIGHEST_SHEET = 720
 const TITLE_HEIGHT = 48
@@ -17,7 +17,12 @@ export default function ({ data, parentElement, setStateValue }) {
 	const root = parentElement.querySelector('.explorer')
 	const explorer = (root.explorer ??= new Explorer(root))
 	explorer.send = setStateValue
-	explorer.receive(data)
+	try {
+		explorer.receive(data)
+	} catch (error) {
+		console.error(error)
+		root.textContent = data.words.broken
+	}
 	return () => explorer.close()
 }
 
@@ -199,7 +204,7 @@ class Explorer {
 		this.point()
 	}
 
-	/** Find the largest cell with which all grids fit: as wide as the page, and not too high. */
+	/** Find the largest cell with which all grids fit. */
 	fit(mayWrap) {
 		for (let cell = LARGEST_CELL; cell > 4; cell--) {
 			let [height, fits] = [0, true]
@@ -276,7 +281,7 @@ class Explorer {
 		context.globalAlpha = 1
 	}
 
-	// Pointing: what a cell is made of, and what it feeds
+	// Pointing
 
 	selection() {
 		const index = Math.max((this.step ?? 1) - 1, 0)
