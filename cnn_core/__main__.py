@@ -17,6 +17,7 @@ from cnn_core.data import DATASETS, DataUnavailable
 from cnn_core.data.registry import nearest, unknown
 from cnn_core.network import PRESETS, Network, format_layer
 from cnn_core.published import INPUT_SHAPE, PUBLISHED, PublishedLayer, layer_table
+from cnn_core.shapes import format_shape, parse_shape
 from cnn_core.summary import BYTES_PER_NUMBER, LayerSummary, summarize
 from cnn_core.training import (
     OPTIMIZERS,
@@ -51,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return options.command(options)
     except (ValueError, TypeError, OSError, DataUnavailable) as error:
-        print(f"cnn_core: {str(error).splitlines()[0]}", file=sys.stderr)
+        print(f"cnn_core: {error}", file=sys.stderr)  # of a notation, two more lines that point at the place
         return USER_ERROR
     except KeyboardInterrupt:
         print("cnn_core: interrupted", file=sys.stderr)
@@ -92,7 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     summary.add_argument(
         "--input",
         metavar="CxHxW",
-        help=f"shape of one picture; 1x28x28 by default, {published} for {', '.join(PUBLISHED)}",
+        help=f"shape of one picture, or CxL of a signal; 1x28x28 by default, {published} for {', '.join(PUBLISHED)}",
     )
 
     data_sets = commands.add_parser("data", help="list the data sets, or fetch one")
@@ -193,12 +194,12 @@ def _settings(options: argparse.Namespace) -> Settings:
 
 def _summary(options: argparse.Namespace) -> int:
     if options.network in PUBLISHED:
-        rows = layer_table(options.network, _shape(options.input) if options.input else INPUT_SHAPE)
+        rows = layer_table(options.network, parse_shape(options.input) if options.input else INPUT_SHAPE)
         published = PUBLISHED[options.network]
         print(f"{published.title}. {published.sentence}\n")
         _print_summary(rows, "kind", [row.kind for row in rows])
     else:
-        rows = summarize(_network(options.network), _shape(options.input or "1x28x28"))
+        rows = summarize(_network(options.network), parse_shape(options.input or "1x28x28"))
         _print_summary(rows, "notation", [format_layer(row.layer) for row in rows])
     return 0
 
@@ -237,16 +238,8 @@ def _print_summary(
     print(f"activations {sum(row.activation_bytes for row in rows):,} bytes for one picture")
 
 
-def _shape(text: str) -> tuple[int, ...]:
-    """Read a shape such as 1x28x28."""
-    try:
-        return tuple(int(size) for size in text.lower().split("x"))
-    except ValueError:
-        raise ValueError(f"input {text!r} is not a shape: write it as 1x28x28") from None
-
-
 def _times(sizes: tuple[int, ...] | None) -> str:
-    return "-" if sizes is None else " x ".join(map(str, sizes))
+    return "-" if sizes is None else format_shape(sizes)
 
 
 def _list_data(options: argparse.Namespace) -> int:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from cnn_core.geometry import ReceptiveField, as_integer, max_kernel_size, output_size
 from cnn_core.network import (
@@ -29,18 +29,24 @@ BYTES_PER_NUMBER = 4
 class LayerSummary:
     """One row of the layer table. Shapes are without the batch axis.
 
+    Receptive field, its start and stride have one number for each axis: (height, width) of a picture,
+    (length,) of a signal.
+
     Attributes:
         name: Name of the layer, also in the built module and its saved parameters.
         layer: The layer itself.
         input_shape: Shape of what comes in.
         output_shape: Shape of what goes out.
         parameter_shapes: Name and shape of each parameter, such as ("weight", (6, 1, 5, 5)).
-        receptive_field: (height, width) in input pixels of what one output sees, padding included. From the
-            first layer on that sees a whole map (linear, or global average pooling): of what all positions of
-            the last feature map see together, padding left out. None if the network's input has no height and
-            width.
-        effective_stride: (height, width) in input pixels between what neighbouring outputs see. None where
-            outputs have no neighbours: from the first layer on that sees a whole map.
+        receptive_field: Input pixels of what one output sees, padding included. From the first layer on that
+            sees a whole map (linear, or global average pooling): of what all positions of the last feature map
+            see together, padding left out. It reaches from the first pixel under a window to the last; a window
+            that is dilated, or smaller than its stride, may skip even these. None if the network's input is
+            (features,).
+        receptive_field_start: First input pixel of what output 0 sees, negative in the padding; from the first
+            layer on that sees a whole map, of what all positions see together. None as above.
+        effective_stride: Input pixels between what neighbouring outputs see. None where outputs have no
+            neighbours: from the first layer on that sees a whole map.
     """
 
     name: str
@@ -48,8 +54,9 @@ class LayerSummary:
     input_shape: Shape
     output_shape: Shape
     parameter_shapes: tuple[tuple[str, Shape], ...]
-    receptive_field: tuple[int, int] | None
-    effective_stride: tuple[int, int] | None
+    receptive_field: tuple[int, ...] | None
+    receptive_field_start: tuple[int, ...] | None
+    effective_stride: tuple[int, ...] | None
 
     @property
     def num_params(self) -> int:
@@ -84,7 +91,8 @@ def summarize(network: Network, input_shape: Sequence[int]) -> list[LayerSummary
 
     Args:
         network: The network.
-        input_shape: Shape of one example: (C, H, W), or (features,) for a network without convolution.
+        input_shape: Shape of one example: (C, H, W) of a picture, (C, L) of a signal, or (features,) for a
+            network without convolution. On a signal, convolution and pooling slide along its one axis.
 
     Returns:
         One row for each layer, first one first.
@@ -105,12 +113,45 @@ def summarize(network: Network, input_shape: Sequence[int]) -> list[LayerSummary
         >>> sum(row.num_params for row in rows), sum(row.mult_adds for row in rows)
         (61706, 416520)
     """
-    shapes = [_checked_input_shape(input_shape)]
-    for name, layer in zip(network.names, network.layers, strict=True):
+    rows, reason = follow(network, input_shape)
+    if reason:
+        name, layer = network.names[len(rows)], network.layers[len(rows)]
+        shape = rows[-1].output_shape if rows else _checked_input_shape(input_shape)
+        raise ValueError(f"{name} ({format_layer(layer)}) gets {shape}: {reason}")
+    return rows
+
+
+def follow(network: Network, input_shape: Sequence[int]) -> tuple[list[LayerSummary], str]:
+    """Follow one example through a network, up to the first layer that does not fit.
+
+    Args:
+        network: The network.
+        input_shape: Shape of one example: (C, H, W), (C, L) or (features,).
+
+    Returns:
+        One row for each layer before the one that does not fit, and why it does not: an empty text if all
+        layers fit.
+
+    Raises:
+        TypeError: If a size of `input_shape` is not an integer.
+        ValueError: If `input_shape` is not the shape of an example.
+
+    Example:
+        >>> from cnn_core.network import parse
+        >>> rows, reason = follow(parse("conv6k5-10-relu"), (1, 28, 28))
+        >>> [row.name for row in rows], reason
+        (['conv1'], 'it takes (features,): put flatten before it')
+    """
+    shapes, reason = [_checked_input_shape(input_shape)], ""
+    for layer in network.layers:
         try:
             shapes.append(_output_shape(layer, shapes[-1]))
         except ValueError as error:
-            raise ValueError(f"{name} ({format_layer(layer)}) gets {shapes[-1]}: {error}") from None
+            reason = str(error)
+            break
+    layers = network.layers[: len(shapes) - 1]
+    names = network.names[: len(layers)]
+    fields_seen = _receptive_fields(layers, shapes)
     return [
         LayerSummary(
             name=name,
@@ -118,18 +159,14 @@ def summarize(network: Network, input_shape: Sequence[int]) -> list[LayerSummary
             input_shape=before,
             output_shape=after,
             parameter_shapes=_parameter_shapes(layer, before),
-            receptive_field=receptive_field,
-            effective_stride=effective_stride,
+            receptive_field=tuple(axis.size for axis in seen) or None,
+            receptive_field_start=tuple(axis.start for axis in seen) or None,
+            effective_stride=tuple(axis.effective_stride for axis in seen if axis.effective_stride) or None,
         )
-        for name, layer, before, after, (receptive_field, effective_stride) in zip(
-            network.names,
-            network.layers,
-            shapes[:-1],
-            shapes[1:],
-            _receptive_fields(network, shapes),
-            strict=True,
+        for name, layer, before, after, seen in zip(
+            names, layers, shapes[:-1], shapes[1:], fields_seen, strict=True
         )
-    ]
+    ], reason
 
 
 def check_budget(
@@ -144,7 +181,7 @@ def check_budget(
 
     Args:
         network: The network.
-        input_shape: Shape of one example: (C, H, W) or (features,).
+        input_shape: Shape of one example: (C, H, W), (C, L) or (features,).
         batch_size: Number of examples that go through at once.
         max_params: Largest number of parameters allowed.
         max_activation_bytes: Most memory allowed for the outputs of all layers for a batch, in bytes.
@@ -178,16 +215,18 @@ def check_budget(
 
 def _checked_input_shape(input_shape: Sequence[int]) -> Shape:
     shape = tuple(as_integer(size, "input_shape", minimum=1) for size in input_shape)
-    if len(shape) not in (1, 3):
-        raise ValueError(f"input_shape {shape} has {len(shape)} axes, not 3 (C, H, W) or 1 (features)")
+    if not 1 <= len(shape) <= 3:
+        raise ValueError(
+            f"input_shape {shape} has {len(shape)} axes, not 3 (C, H, W), 2 (C, L) or 1 (features)"
+        )
     return shape
 
 
 def _output_shape(layer: Layer, shape: Shape) -> Shape:
     """Compute the shape that a layer makes of another; the error says what would fit."""
     match layer:
-        case Conv() | Pool() | GlobalAveragePool() if len(shape) != 3:
-            raise ValueError("it takes (C, H, W): put it before the layers that flatten the input")
+        case Conv() | Pool() | GlobalAveragePool() if len(shape) == 1:
+            raise ValueError("it takes (C, H, W) or (C, L): put it before the layers that flatten the input")
         case Conv():
             if shape[0] % layer.groups:
                 fitting = math.gcd(shape[0], layer.out_channels)
@@ -207,37 +246,55 @@ def _output_shape(layer: Layer, shape: Shape) -> Shape:
         case Linear():
             if len(shape) != 1:
                 raise ValueError("it takes (features,): put flatten before it")
+            if layer.in_features not in (None, shape[0]):
+                raise ValueError(f"expects {layer.in_features:,} inputs, gets {shape[0]:,}")
             return (layer.out_features,)
 
 
-def _window(layer: Conv | Pool) -> Iterator[tuple[int, dict[str, int]]]:
-    """Yield the kernel size and the other numbers of a window, first of the height, then of the width."""
+def _windows(layer: Conv | Pool, num_axes: int) -> list[tuple[int, dict[str, int]]]:
+    """List the kernel size and the other numbers of a window: (height, width) of a picture, (length,) else."""
     if isinstance(layer, Conv):
         kernel_size, dilation = layer.kernel_size, layer.dilation
     else:
         kernel_size, dilation = layer.window, (1, 1)
-    for axis in range(2):
-        yield (
+    return [
+        (
             kernel_size[axis],
             {"stride": layer.stride[axis], "padding": layer.padding[axis], "dilation": dilation[axis]},
         )
+        for axis in range(num_axes)
+    ]
 
 
 def _output_sizes(layer: Conv | Pool, shape: Shape) -> Iterator[int]:
-    for axis, input_size, (kernel_size, numbers) in zip(
-        ("height", "width"), shape[1:], _window(layer), strict=True
-    ):
+    input_sizes = shape[1:]
+    if len(input_sizes) == 1:
+        _check_has_one_size(layer)
+    names = ("height", "width") if len(input_sizes) == 2 else ("length",)
+    windows = _windows(layer, len(input_sizes))
+    for name, input_size, (kernel_size, numbers) in zip(names, input_sizes, windows, strict=True):
         try:
             yield output_size(input_size, kernel_size, **numbers)
         except ValueError as error:
             fitting = max_kernel_size(input_size, padding=numbers["padding"], dilation=numbers["dilation"])
-            raise ValueError(f"along the {axis}, {error}: the largest that fits is {fitting}") from None
+            raise ValueError(f"along the {name}, {error}: the largest that fits is {fitting}") from None
+
+
+def _check_has_one_size(layer: Conv | Pool) -> None:
+    """Refuse a window that is not the same along height and width: a signal has one axis."""
+    for each in fields(layer):
+        value = getattr(layer, each.name)
+        if isinstance(value, tuple) and value[0] != value[1]:
+            raise ValueError(
+                f"{each.name} {value[0]} x {value[1]} has two sizes, but a signal (C, L) has one axis"
+            )
 
 
 def _parameter_shapes(layer: Layer, input_shape: Shape) -> tuple[tuple[str, Shape], ...]:
     match layer:
         case Conv():
-            weight = (layer.out_channels, input_shape[0] // layer.groups, *layer.kernel_size)
+            kernel_size = layer.kernel_size[: len(input_shape) - 1]
+            weight = (layer.out_channels, input_shape[0] // layer.groups, *kernel_size)
         case Linear():
             weight = (layer.out_features, *input_shape)
         case BatchNorm():
@@ -247,35 +304,37 @@ def _parameter_shapes(layer: Layer, input_shape: Shape) -> tuple[tuple[str, Shap
     return ("weight", weight), ("bias", weight[:1])
 
 
-def _receptive_fields(network: Network, shapes: list[Shape]) -> Iterator[tuple]:
-    """Yield (receptive_field, effective_stride) of each layer; `shapes` begins with the input's."""
-    if len(shapes[0]) == 1:
-        yield from [(None, None)] * len(network.layers)
-        return
-    fields = (ReceptiveField(), ReceptiveField())
-    seen, stride = (1, 1), (1, 1)
-    for layer in network.layers:
+def _receptive_fields(layers: Sequence[Layer], shapes: list[Shape]) -> Iterator[tuple[ReceptiveField, ...]]:
+    """Yield what an output of each layer sees along each axis; `shapes` begins with the input's.
+
+    From the first layer on that sees a whole map, the effective stride is 0.
+    """
+    num_axes = len(shapes[0]) - 1
+    seen = (ReceptiveField(),) * num_axes
+    for layer in layers:
         match layer:
             case Conv() | Pool():
-                fields = tuple(
+                seen = tuple(
                     field.after(kernel_size, **numbers)
-                    for field, (kernel_size, numbers) in zip(fields, _window(layer), strict=True)
+                    for field, (kernel_size, numbers) in zip(seen, _windows(layer, num_axes), strict=True)
                 )
-                seen = tuple(field.size for field in fields)
-                stride = tuple(field.effective_stride for field in fields)
-            case Linear() | GlobalAveragePool():
-                seen, stride = _seen_by_last_map(network, shapes), None
-        yield seen, stride
+            case Linear() | GlobalAveragePool() if seen:
+                seen = _seen_by_last_map(layers, shapes)
+        yield seen
 
 
-def _seen_by_last_map(network: Network, shapes: list[Shape]) -> tuple[int, int]:
-    """Count the input pixels from the first to the last that any position of the last feature map sees."""
-    first = [0, 0]
-    last = [size - 1 for size in next(shape for shape in reversed(shapes) if len(shape) == 3)[1:]]
-    for layer, shape in reversed(list(zip(network.layers, shapes[:-1], strict=True))):
+def _seen_by_last_map(layers: Sequence[Layer], shapes: list[Shape]) -> tuple[ReceptiveField, ...]:
+    """Find the input pixels from the first to the last that any position of the last feature map sees."""
+    num_axes = len(shapes[0]) - 1
+    first = [0] * num_axes
+    last = [size - 1 for size in next(shape for shape in reversed(shapes) if len(shape) > 1)[1:]]
+    for layer, shape in reversed(list(zip(layers, shapes[:-1], strict=True))):
         if isinstance(layer, Conv | Pool):
-            for axis, (kernel_size, numbers) in enumerate(_window(layer)):
+            for axis, (kernel_size, numbers) in enumerate(_windows(layer, num_axes)):
                 field = ReceptiveField().after(kernel_size, **numbers)
                 first[axis] = max(0, field.seen_by(first[axis]).start)
                 last[axis] = min(shape[1 + axis], field.seen_by(last[axis]).stop) - 1
-    return tuple(max(0, end - start + 1) for start, end in zip(first, last, strict=True))
+    return tuple(
+        ReceptiveField(max(0, end - start + 1), effective_stride=0, start=start)
+        for start, end in zip(first, last, strict=True)
+    )

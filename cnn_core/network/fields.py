@@ -23,8 +23,13 @@ def fraction_field(letter: str = "", *, default=MISSING) -> Field:
     return field(default=default, metadata={"letter": letter, "pair": False})
 
 
-def checked(each: Field, value) -> int | float | tuple[int, int]:
-    """Return a field's value as one integer, as (height, width) or as a fraction, within its limits."""
+def checked(each: Field, value) -> int | float | tuple[int, int] | None:
+    """Return a field's value as one integer, as (height, width) or as a fraction, within its limits.
+
+    None stays where it is the default.
+    """
+    if value is None and each.default is None:
+        return None
     numbers = tuple(value) if isinstance(value, tuple | list) else (value,)
     most = 2 if each.metadata["pair"] else 1
     if not 1 <= len(numbers) <= most:

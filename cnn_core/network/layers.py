@@ -30,9 +30,10 @@ class Layer:
 
 @dataclass(frozen=True)
 class Conv(Layer):
-    """A two-dimensional convolution with a bias: (C, H, W) -> (out_channels, H_out, W_out).
+    """A convolution with a bias: (C, H, W) -> (out_channels, H_out, W_out).
 
-    Sizes may be given as one integer and are kept as (height, width).
+    Sizes may be given as one integer and are kept as (height, width). On a signal, (C, L) -> (out_channels,
+    L_out), the two must be equal.
 
     Args:
         out_channels: Number of output channels.
@@ -69,7 +70,7 @@ class Conv(Layer):
 
 @dataclass(frozen=True)
 class BatchNorm(Layer):
-    """Batch normalisation: each channel of (C, H, W), or each number of (features,), is scaled and shifted.
+    """Batch normalisation: each channel of a map, or each number of (features,), is scaled and shifted.
 
     In training the mean and the variance are those of the batch. Otherwise they are running means over the
     batches seen in training. A trained weight and bias for each channel follow. The shape stays.
@@ -89,6 +90,8 @@ class BatchNorm(Layer):
 @dataclass(frozen=True)
 class Pool(Layer):
     """Pooling of each channel by itself: (C, H, W) -> (C, H_out, W_out). Use `MaxPool` or `AveragePool`.
+
+    On a signal, (C, L) -> (C, L_out), height and width of the window must be equal.
 
     Args:
         window: Rows and columns of the window, in pixels.
@@ -146,7 +149,7 @@ class AveragePool(Pool):
 
 @dataclass(frozen=True)
 class GlobalAveragePool(Layer):
-    """The mean of all pixels of each channel: (C, H, W) -> (C,). No flatten is needed after it.
+    """The mean of each channel: (C, H, W) or (C, L) -> (C,). No flatten is needed after it.
 
     References:
         Lin, Chen & Yan, 2013, Network In Network, arXiv:1312.4400.
@@ -214,7 +217,7 @@ class Dropout(Layer):
 
 @dataclass(frozen=True)
 class Flatten(Layer):
-    """All numbers of an example along one axis: (C, H, W) -> (C * H * W,)."""
+    """All numbers of an example along one axis: (C, H, W) -> (C * H * W,). What is flat already stays."""
 
     word: ClassVar[str] = "flatten"
     kind: ClassVar[str] = "flatten"
@@ -226,12 +229,22 @@ class Linear(Layer):
 
     Args:
         out_features: Number of outputs.
+        in_features: Number of inputs that the layer expects; None takes as many as come.
+
+    Raises:
+        ValueError: If a number is out of range.
+
+    Example:
+        >>> Linear(120, in_features=400)
+        Linear(out_features=120, in_features=400)
     """
 
     word: ClassVar[str] = ""
     kind: ClassVar[str] = "linear"
 
     out_features: int = number_field()
+    _: KW_ONLY
+    in_features: int | None = number_field("i", default=None)
 
 
 LAYERS: dict[str, type[Layer]] = {
@@ -252,7 +265,7 @@ class Network:
         layers: The layers, first one first.
 
     Raises:
-        ValueError: If there is no layer, more than `MAX_LAYERS`, or more than one `Flatten`.
+        ValueError: If there is no layer, or more than `MAX_LAYERS`.
         TypeError: If one of them is not a layer.
 
     Example:
@@ -271,17 +284,14 @@ class Network:
                 raise TypeError(f"{layer!r} is not a layer: use one of {known}")
         if not 1 <= len(self.layers) <= MAX_LAYERS:
             raise ValueError(f"number of layers {len(self.layers):,} is not between 1 and {MAX_LAYERS}")
-        if self.layers.count(Flatten()) > 1:
-            raise ValueError(
-                f"{self.layers.count(Flatten())} flatten layers exceed 1: after the first all is flat"
-            )
 
     @property
     def names(self) -> tuple[str, ...]:
-        """One name for each layer: its kind, counted from 1 (`flatten` occurs once and has no number)."""
+        """One name for each layer: its kind, counted from 1. The first `flatten` alone has no number."""
         counts = Counter()
         names = []
         for layer in self.layers:
             counts[layer.kind] += 1
-            names.append(layer.kind if isinstance(layer, Flatten) else f"{layer.kind}{counts[layer.kind]}")
+            is_usual = isinstance(layer, Flatten) and counts[layer.kind] == 1  # more of them change nothing
+            names.append(layer.kind if is_usual else f"{layer.kind}{counts[layer.kind]}")
         return tuple(names)

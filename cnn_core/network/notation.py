@@ -10,10 +10,10 @@ The notation joins layers by hyphens. A layer is a word, its main number, and op
     sigmoid     an activation: sigmoid, relu, tanh
     drop0.5     dropout: each number is dropped with probability 0.5
     flatten     (C, H, W) becomes one axis
-    120         a linear layer with 120 outputs
+    120         a linear layer with 120 outputs (120i400: it expects 400 inputs)
 
 A size that differs between height and width is written `k5x3`: 5 high, 3 wide. Options that have their usual
-value are left out.
+value are left out. On a signal (C, L) the same layers slide along its one axis.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ from dataclasses import MISSING, Field, fields
 from decimal import Decimal
 
 from cnn_core.network.fields import MAX_NUMBER, checked
-from cnn_core.network.layers import LAYERS, Layer, Network
+from cnn_core.network.layers import LAYERS, Layer, Network, Pool
 
 MAX_CHARACTERS = 20_000
 
@@ -61,8 +61,8 @@ def format_layer(layer: Layer) -> str:
 
 
 def _usual(layer: Layer, each: Field) -> int | float | tuple[int, int] | None:
-    """Return the value that a field has when the notation leaves it out; None if it must be written."""
-    if each.default is None:
+    """Return the value that a field has when the notation leaves it out; None if it never does."""
+    if isinstance(layer, Pool) and each.name == "stride":
         return layer.window
     return None if each.default is MISSING else checked(each, each.default)
 

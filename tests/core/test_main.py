@@ -151,7 +151,6 @@ def test_training_on_a_missing_data_set_tries_to_fetch_it(capsys, monkeypatch, t
     [
         (["train", "--data", "minst"], "cnn_core: unknown data set 'minst': did you mean 'mnist'?"),
         (["train", "--network", "lenet-moden"], "did you mean 'lenet-modern'?"),
-        (["train", "--network", "conv3k5-relu-flaten-10"], 'cnn_core: layer 3 "flaten"'),
         (["train", "--learning-rate", "nan"], "learning_rate nan must be a finite number greater than 0"),
         (["train", "--epochs", "0"], "num_epochs 0 must be between 1 and 1000"),
         (["train", "--threads", "0"], "threads 0 must be at least 1"),
@@ -175,6 +174,14 @@ def test_a_mistake_is_one_line_and_status_2(capsys, arguments, message):
     error = capsys.readouterr().err
     assert message in error
     assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", ["train", "summary"])
+def test_a_notation_that_cannot_be_read_is_shown_with_the_place(capsys, command):
+    assert main([command, "--network", "conv3k5-relu-flaten-10"]) == 2
+    message, text, carets = capsys.readouterr().err.splitlines()
+    assert message.startswith('cnn_core: layer 3 "flaten"')
+    assert text[carets.index("^") : carets.rindex("^") + 1] == "flaten"
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,9 @@ NETWORKS = [
             ("conv4k3-norm-relu-max2-drop0.5-conv6k3p1-norm-relu-gap-5-norm-tanh-drop0.25-3", (2, 11, 9)),
             ("norm-drop0-relu-norm-gap", (3, 5, 5)),
             ("norm-8-norm-drop0.9", (12,)),
+            ("conv8k5s2p2d2g2-norm-tanh-max3s2p1-drop0.5-conv6k1-avg3s2p1-relu-flatten-10", (2, 41)),
+            ("avg2-conv4k3-norm-relu-gap-norm-5-sigmoid-3", (3, 17)),
+            ("relu-flatten-relu-flatten-8i27-flatten", (3, 9)),
         ]
     ),
 ]
@@ -98,15 +101,29 @@ def test_the_layers_are_those_of_the_notation():
 
 def test_a_batch_norm_has_as_many_axes_as_what_it_gets():
     module = modules.build(parse("conv4k5-norm-drop0.25-gap-7-norm"), PICTURE, seed=0)
-    assert list(map(str, module))[2:4] == ["Dropout(p=0.25, inplace=False)", "GlobalAvgPool2d()"]
+    assert list(map(str, module))[2:4] == ["Dropout(p=0.25, inplace=False)", "GlobalAvgPool()"]
     assert (type(module.norm1), module.norm1.num_features) == (nn.BatchNorm2d, 4)
     assert (type(module.norm2), module.norm2.num_features) == (nn.BatchNorm1d, 7)
+
+
+def test_on_a_signal_the_layers_have_one_axis():
+    text = "conv4k5s2p1g2-norm-max3s2p1-avg2-gap-7i4"
+    assert list(map(str, modules.build(parse(text), (2, 128), seed=0))) == [
+        "Conv1d(2, 4, kernel_size=(5,), stride=(2,), padding=(1,), groups=2)",
+        str(nn.BatchNorm1d(4)),
+        "MaxPool1d(kernel_size=(3,), stride=(2,), padding=(1,), dilation=1, ceil_mode=False)",
+        "AvgPool1d(kernel_size=(2,), stride=(2,), padding=(0,))",
+        "GlobalAvgPool()",
+        "Linear(in_features=4, out_features=7, bias=True)",
+    ]
 
 
 def test_global_average_pooling_is_torchs_adaptive_pooling_to_one_pixel():
     x = pictures((4, 7, 5))
     (gap,) = modules.build(parse("gap"), (4, 7, 5), seed=0)
     torch.testing.assert_close(gap(x), nn.functional.adaptive_avg_pool2d(x, 1).flatten(1))
+    signals = pictures((4, 7))
+    torch.testing.assert_close(gap(signals), nn.functional.adaptive_avg_pool1d(signals, 1).flatten(1))
 
 
 def test_a_fresh_batch_norm_in_training_makes_mean_0_and_variance_1():
@@ -153,6 +170,35 @@ class Network(nn.Module):
     )
 
 
+def test_the_source_for_a_signal_is_what_a_person_would_write():
+    source = modules.source(parse("conv8k5s2p2g2-norm-relu-max3s2p1-avg2-gap-20i8-relu-10"), (2, 128))
+    assert (
+        source
+        == """\
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+
+class Network(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv1 = nn.Conv1d(2, 8, kernel_size=5, stride=2, padding=2, groups=2)
+        self.norm1 = nn.BatchNorm1d(8)
+        self.linear1 = nn.Linear(8, 20)
+        self.linear2 = nn.Linear(20, 10)
+
+    def forward(self, x):  # (N, 2, 128)
+        x = torch.relu(self.norm1(self.conv1(x)))  # (N, 8, 64)
+        x = F.max_pool1d(x, 3, stride=2, padding=1)  # (N, 8, 32)
+        x = F.avg_pool1d(x, 2)  # (N, 8, 16)
+        x = x.mean(-1)  # (N, 8)
+        x = torch.relu(self.linear1(x))  # (N, 20)
+        return self.linear2(x)  # (N, 10)
+"""
+    )
+
+
 def test_the_same_seed_gives_the_same_parameters_whatever_was_drawn_before():
     first = modules.build(LENET, PICTURE, seed=7).state_dict()
     torch.rand(5)
@@ -174,7 +220,12 @@ def test_torchs_own_random_state_is_left_alone():
 
 def test_weights_fill_the_range_of_xavier():
     module = modules.build(LENET, PICTURE, seed=0)
-    for layer, fan_in, fan_out in [(module.conv2, 6 * 25, 16 * 25), (module.linear1, 400, 120)]:
+    (conv1d,) = modules.build(parse("conv60k25"), (10, 30), seed=0)
+    for layer, fan_in, fan_out in [
+        (module.conv2, 6 * 25, 16 * 25),
+        (module.linear1, 400, 120),
+        (conv1d, 10 * 25, 60 * 25),
+    ]:
         bound = math.sqrt(6 / (fan_in + fan_out))
         assert 0.99 * bound < layer.weight.abs().max() <= bound
         assert layer.weight.std().item() == pytest.approx(bound / math.sqrt(3), rel=0.03)
@@ -182,7 +233,12 @@ def test_weights_fill_the_range_of_xavier():
 
 @pytest.mark.parametrize(
     ("text", "input_shape", "fan_in"),
-    [("conv1000k1", (1, 1, 1), 1), ("conv1000k2x1g2", (4, 3, 3), 4), ("1000", (3,), 3)],
+    [
+        ("conv1000k1", (1, 1, 1), 1),
+        ("conv1000k2x1g2", (4, 3, 3), 4),
+        ("conv1000k2g2", (4, 3), 4),
+        ("1000", (3,), 3),
+    ],
 )
 def test_biases_fill_the_range_that_torch_gives_them(text, input_shape, fan_in):
     (layer,) = modules.build(parse(text), input_shape, seed=0)

@@ -27,7 +27,7 @@ from cnn_core.network import (
     Tanh,
     parse,
 )
-from cnn_core.summary import check_budget, summarize
+from cnn_core.summary import check_budget, follow, summarize
 
 PICTURE = (1, 28, 28)
 PRESETS_ON_PICTURES = [
@@ -37,36 +37,44 @@ PRESETS_ON_PICTURES = [
 ]
 
 
-@st.composite
-def sizes(draw, lowest, highest):
+def sizes(lowest, highest, num_axes):
+    """A size for all axes; where there are two, it may also be a pair."""
     numbers = st.integers(lowest, highest)
-    return draw(st.one_of(numbers, st.tuples(numbers, numbers)))
+    return numbers if num_axes == 1 else st.one_of(numbers, st.tuples(numbers, numbers))
 
 
 @st.composite
-def windows(draw):
-    """A layer that slides a window; it fits maps of 16 x 16 and above, whatever their channels."""
+def windows(draw, num_axes):
+    """A layer that slides a window; three of them fit maps of 72 x 72, whatever their channels."""
     if draw(st.booleans()):
         return Conv(
             2 * draw(st.integers(1, 3)),
-            kernel_size=draw(sizes(1, 4)),
-            stride=draw(sizes(1, 2)),
-            padding=draw(sizes(0, 2)),
-            dilation=draw(sizes(1, 2)),
+            kernel_size=draw(sizes(1, 4, num_axes)),
+            stride=draw(sizes(1, 2, num_axes)),
+            padding=draw(sizes(0, 2, num_axes)),
+            dilation=draw(sizes(1, 2, num_axes)),
             groups=1,
         )
     pool = draw(st.sampled_from([MaxPool, AveragePool]))
-    return pool(draw(sizes(2, 3)), stride=draw(st.one_of(st.none(), sizes(1, 2))), padding=draw(sizes(0, 1)))
+    return pool(
+        draw(sizes(2, 3, num_axes)),
+        stride=draw(st.one_of(st.none(), sizes(1, 2, num_axes))),
+        padding=draw(sizes(0, 1, num_axes)),
+    )
+
+
+def stacks(num_axes):
+    return st.lists(windows(num_axes), min_size=1, max_size=3)
 
 
 EXTRAS = st.sampled_from([(), (BatchNorm(),), (Dropout(0.5),), (BatchNorm(), Dropout(0.1))])
 
 
 @st.composite
-def networks(draw):
+def networks(draw, num_axes):
     """Up to three windows with activations, at times grouped, normalised or with dropout, and a linear end."""
     layers = []
-    for layer in draw(st.lists(windows(), min_size=1, max_size=3)):
+    for layer in draw(stacks(num_axes)):
         grouped = isinstance(layer, Conv) and any(isinstance(each, Conv) for each in layers)
         if grouped and draw(st.booleans()):
             layer = Conv(
@@ -107,10 +115,11 @@ def test_presets_agree_with_torch_and_torchinfo(some_network, input_shape):
     assert_agrees_with_torch(some_network, input_shape)
 
 
-@settings(max_examples=30, deadline=None)
-@given(networks())
-def test_random_networks_agree_with_torch_and_torchinfo(some_network):
-    assert_agrees_with_torch(some_network, (2, 33, 30))
+@pytest.mark.parametrize("input_shape", [(2, 72, 75), (2, 72)], ids=["pictures", "signals"])
+@settings(max_examples=100, deadline=None)
+@given(st.data())
+def test_random_networks_agree_with_torch_and_torchinfo(input_shape, data):
+    assert_agrees_with_torch(data.draw(networks(len(input_shape) - 1)), input_shape)
 
 
 def plain(layers):
@@ -135,41 +144,52 @@ def run_with_unit_weights(some_network, input_shape):
 
 
 def gradient_support(output, x):
-    """Find the rows and columns of the input, as [first, after the last], on which an output depends."""
+    """Find the pixels of the input, as [first, after the last] along each axis, on which an output depends."""
     (gradient,) = torch.autograd.grad(output.sum(), x, retain_graph=True)
     positions = gradient[0].sum(0).nonzero()
     return np.stack([positions.min(0).values, positions.max(0).values + 1])
 
 
+@pytest.mark.parametrize("input_shape", [(1, 160, 150), (1, 160)], ids=["pictures", "signals"])
 @settings(max_examples=40, deadline=None)
-@given(st.lists(windows(), min_size=1, max_size=3))
-def test_receptive_fields_are_where_the_gradient_is(layers):
-    input_shape = (1, 160, 150)
+@given(st.data())
+def test_receptive_fields_are_where_the_gradient_is(input_shape, data):
+    layers = data.draw(stacks(len(input_shape) - 1))
     last = summarize(Network(layers), input_shape)[-1]
     x, output = run_with_unit_weights(plain(layers), input_shape)
-    row, column = (size // 2 for size in output.shape[1:])
-    here = gradient_support(output[:, row, column], x)
-    beyond = gradient_support(output[:, row + 1, column + 1], x)
+    centre = tuple(size // 2 for size in output.shape[1:])
+    here = gradient_support(output[:, *centre], x)
+    beyond = gradient_support(output[:, *(index + 1 for index in centre)], x)
     assert tuple(here[1] - here[0]) == last.receptive_field
     assert tuple(beyond[0] - here[0]) == last.effective_stride
+    assert tuple(here[0] - np.multiply(centre, last.effective_stride)) == last.receptive_field_start
 
 
 @pytest.mark.parametrize(
-    ("text", "input_shape", "expected"),
+    ("text", "input_shape", "start", "expected"),
     [
-        ("conv6k5p2-sigmoid-avg2-conv16k5-sigmoid-avg2-flatten-10", (1, 28, 28), (28, 28)),
-        ("conv2k3-max2-flatten-10", (1, 9, 8), (8, 8)),  # the last row is left over by the pooling
-        ("max2-conv2k3p1-flatten-10", (1, 5, 4), (4, 4)),  # padding does not bring the left-over row back
-        ("conv2k2s2-flatten-10-relu-5", (3, 7, 4), (6, 4)),
-        ("flatten-10", (1, 6, 5), (6, 5)),
-        ("conv2k3-max2-gap", (1, 9, 8), (8, 8)),
-        ("conv2k3-norm-drop0.5-gap-10", (2, 7, 6), (7, 6)),
+        ("conv6k5p2-sigmoid-avg2-conv16k5-sigmoid-avg2-flatten-10", (1, 28, 28), (0, 0), (28, 28)),
+        ("conv2k3-max2-flatten-10", (1, 9, 8), (0, 0), (8, 8)),  # the last row is left over by the pooling
+        (
+            "max2-conv2k3p1-flatten-10",
+            (1, 5, 4),
+            (0, 0),
+            (4, 4),
+        ),  # padding does not bring the left-over row back
+        ("conv2k2s2-flatten-10-relu-5", (3, 7, 4), (0, 0), (6, 4)),
+        ("flatten-10", (1, 6, 5), (0, 0), (6, 5)),
+        ("conv2k3-max2-gap", (1, 9, 8), (0, 0), (8, 8)),
+        ("conv2k3-norm-drop0.5-gap-10", (2, 7, 6), (0, 0), (7, 6)),
+        ("conv2k3p1-max2-flatten-10", (2, 9), (0,), (9,)),
+        ("conv2k4s4-norm-gap-10", (3, 11), (0,), (8,)),
+        ("flatten-10", (2, 6), (0,), (6,)),
     ],
 )
-def test_a_layer_over_the_whole_map_sees_all_that_the_map_sees(text, input_shape, expected):
+def test_a_layer_over_the_whole_map_sees_all_that_the_map_sees(text, input_shape, start, expected):
     last = summarize(parse(text), input_shape)[-1]
     x, output = run_with_unit_weights(plain(parse(text).layers), input_shape)
     first, after_last = gradient_support(output[0], x)
+    assert tuple(first) == last.receptive_field_start == start
     assert tuple(after_last - first) == last.receptive_field == expected
 
 
@@ -187,6 +207,40 @@ def test_lenet_has_the_published_numbers():
     pool2 = rows[5]
     assert (pool2.name, pool2.output_shape) == ("pool2", (16, 5, 5))
     assert (pool2.receptive_field, pool2.effective_stride) == ((16, 16), (4, 4))
+
+
+def test_the_first_output_of_lenet_sees_its_padding():
+    rows = summarize(LENET, PICTURE)
+    assert {row.name: row.receptive_field_start for row in rows[:7]} == dict.fromkeys(
+        ("conv1", "sigmoid1", "pool1", "conv2", "sigmoid2", "pool2", "flatten"), (-2, -2)
+    )
+    assert {row.receptive_field_start for row in rows[7:]} == {(0, 0)}
+
+
+def test_on_a_signal_layers_have_one_axis():
+    conv, _, pool, gap, linear = summarize(parse("conv6k5p2-relu-max2-gap-10"), (2, 128))
+    assert (conv.output_shape, pool.output_shape, gap.output_shape) == ((6, 128), (6, 64), (6,))
+    assert conv.parameter_shapes == (("weight", (6, 2, 5)), ("bias", (6,)))
+    assert (conv.num_params, conv.mult_adds, conv.activation_bytes) == (6 * 2 * 5 + 6, 6 * 2 * 5 * 128, 3072)
+    assert (conv.receptive_field, conv.receptive_field_start, conv.effective_stride) == ((5,), (-2,), (1,))
+    assert (pool.receptive_field, pool.receptive_field_start, pool.effective_stride) == ((6,), (-2,), (2,))
+    assert (linear.receptive_field, linear.receptive_field_start, linear.effective_stride) == (
+        *((128,), (0,)),
+        None,
+    )
+
+
+def test_a_linear_layer_may_say_how_many_inputs_it_expects():
+    (_, said), (_, unsaid) = (summarize(parse(f"flatten-10{i}"), PICTURE) for i in ("i784", ""))
+    assert (said.output_shape, said.parameter_shapes) == (unsaid.output_shape, unsaid.parameter_shapes)
+
+
+def test_a_second_flatten_changes_nothing():
+    pool, flatten, again = summarize(parse("max2-flatten-flatten"), PICTURE)
+    assert (flatten.name, again.name) == ("flatten", "flatten2")
+    assert flatten.output_shape == again.output_shape == (196,)
+    assert again.receptive_field == pool.receptive_field
+    assert (again.num_params, again.mult_adds) == (0, 0)
 
 
 def test_groups_divide_parameters_and_mult_adds():
@@ -230,12 +284,10 @@ def test_dropout_costs_no_more_than_its_output():
     assert (dropout.output_shape, dropout.receptive_field) == (conv.output_shape, conv.receptive_field)
 
 
-def test_an_input_without_height_and_width_has_no_receptive_field():
-    rows = summarize(parse("30-relu-10"), (784,))
-    assert [row.output_shape for row in rows] == [(30,), (30,), (10,)]
-    assert {(row.receptive_field, row.effective_stride) for row in rows} == {(None, None)}
-    rows = summarize(parse("norm-30-drop0.5"), (784,))
-    assert {(row.receptive_field, row.effective_stride) for row in rows} == {(None, None)}
+@pytest.mark.parametrize("text", ["30-relu-10", "norm-30-drop0.5"])
+def test_features_have_no_receptive_field(text):
+    for row in summarize(parse(text), (784,)):
+        assert (row.receptive_field, row.receptive_field_start, row.effective_stride) == (None, None, None)
 
 
 @pytest.mark.parametrize(
@@ -260,16 +312,71 @@ def test_an_input_without_height_and_width_has_no_receptive_field():
             "number of groups that fits is 2",
         ),
         ("conv6k5-10", PICTURE, "linear1 (10) gets (6, 24, 24): it takes (features,): put flatten before it"),
-        ("flatten-max2", PICTURE, "pool1 (max2) gets (784,): it takes (C, H, W): put it before"),
-        ("conv6k5-gap-gap", PICTURE, "gap2 (gap) gets (6,): it takes (C, H, W): put it before"),
-        ("norm-gap", (784,), "gap1 (gap) gets (784,): it takes (C, H, W)"),
-        ("flatten-10", (28, 28), "input_shape (28, 28) has 2 axes, not 3 (C, H, W) or 1 (features)"),
+        ("flatten-max2", PICTURE, "pool1 (max2) gets (784,): it takes (C, H, W) or (C, L): put it before"),
+        ("conv6k5-gap-gap", PICTURE, "gap2 (gap) gets (6,): it takes (C, H, W) or (C, L): put it before"),
+        ("norm-gap", (784,), "gap1 (gap) gets (784,): it takes (C, H, W) or (C, L)"),
+        ("flatten-120i400", (1, 16, 16), "linear1 (120i400) gets (256,): expects 400 inputs, gets 256"),
+        ("10i4000-relu", (784,), "linear1 (10i4000) gets (784,): expects 4,000 inputs, gets 784"),
+        (
+            "conv6k5-10i144",
+            (1, 28),
+            "linear1 (10i144) gets (6, 24): it takes (features,): put flatten before it",
+        ),
+        (
+            "conv6k5-max9",
+            (1, 12),
+            "pool1 (max9) gets (6, 8): along the length, effective kernel size 9 (kernel_size=9, "
+            "dilation=1) exceeds padded input size 8 (input_size=8, padding=0): the largest that fits is 8",
+        ),
+        (
+            "conv6k5x3",
+            (1, 50),
+            "conv1 (conv6k5x3) gets (1, 50): kernel_size 5 x 3 has two sizes, but a signal (C, L) has one axis",
+        ),
+        ("conv6k5s1x2", (1, 50), "stride 1 x 2 has two sizes, but a signal (C, L) has one axis"),
+        ("conv6k5p0x2", (1, 50), "padding 0 x 2 has two sizes"),
+        ("conv6k5d2x1", (1, 50), "dilation 2 x 1 has two sizes"),
+        ("max2x3s2", (1, 50), "window 2 x 3 has two sizes"),
+        ("conv4k3g2", (3, 50), "in_channels 3 is not a multiple of groups 2"),
+        (
+            "flatten-10",
+            (1, 1, 28, 28),
+            "input_shape (1, 1, 28, 28) has 4 axes, not 3 (C, H, W), 2 (C, L) or 1 (features)",
+        ),
+        ("flatten-10", (), "input_shape () has 0 axes, not 3 (C, H, W), 2 (C, L) or 1 (features)"),
         ("flatten-10", (1, 0, 28), "input_shape 0 is below 1"),
     ],
 )
 def test_what_does_not_fit_is_explained(text, input_shape, message):
     with pytest.raises(ValueError, match=re.escape(message)):
         summarize(parse(text), input_shape)
+
+
+def test_follow_gives_the_rows_before_the_layer_that_does_not_fit():
+    rows, reason = follow(parse("conv6k5-flatten-10i400-relu-conv2k3"), PICTURE)
+    assert rows == summarize(parse("conv6k5-flatten"), PICTURE)
+    assert reason == "expects 400 inputs, gets 3,456"
+
+
+def test_follow_gives_no_row_where_the_first_layer_does_not_fit():
+    assert follow(parse("10-relu"), (1, 28)) == ([], "it takes (features,): put flatten before it")
+
+
+@pytest.mark.parametrize("text", ["gap-10-conv6k5", "conv6k5-max2-gap-norm-20-gap"])
+def test_follow_knows_what_a_layer_over_the_whole_map_sees_whatever_comes_later(text):
+    rows, reason = follow(parse(text), PICTURE)
+    fitting = parse("-".join(text.split("-")[: len(rows)]))
+    assert reason.startswith("it takes (C, H, W) or (C, L)")
+    assert rows == summarize(fitting, PICTURE)
+
+
+def test_follow_agrees_with_summarize_where_all_layers_fit():
+    assert follow(LENET, PICTURE) == (summarize(LENET, PICTURE), "")
+
+
+def test_follow_refuses_what_is_not_the_shape_of_an_example():
+    with pytest.raises(ValueError, match="input_shape 0 is below 1"):
+        follow(LENET, (1, 0, 28))
 
 
 def test_what_the_error_says_would_fit_fits():
@@ -301,7 +408,8 @@ def test_too_large_activations_are_refused():
     check_budget(wide, PICTURE, batch_size=318)
 
 
-def test_the_largest_numbers_of_the_notation_are_refused_at_once():
+@pytest.mark.parametrize("input_shape", [PICTURE, (1, 28)])
+def test_the_largest_numbers_of_the_notation_are_refused_at_once(input_shape):
     largest = 999_999_999
     with pytest.raises(ValueError, match="num_params"):
-        check_budget(parse(f"conv{largest}k{largest}p{largest}-conv{largest}k1"), PICTURE)
+        check_budget(parse(f"conv{largest}k{largest}p{largest}-conv{largest}k1-gap-10"), input_shape)
