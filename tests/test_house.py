@@ -23,6 +23,9 @@ LIGHT_MODULES = (
     "inspection",
     "plots",
     "published",
+    "source",
+    "onnx_export",
+    "beside",
     "runs",
 )
 
@@ -80,7 +83,7 @@ def test_a_page_without_a_trained_network_needs_no_torch(module):
     code = f"import sys, cnn_core.{module}; print(*sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert f"cnn_core.{module}" in run.stdout.split()
-    assert not {"torch", "streamlit", "skimage", "mlxtend", "scipy"} & set(run.stdout.split())
+    assert not {"torch", "onnx", "streamlit", "skimage", "mlxtend", "scipy"} & set(run.stdout.split())
 
 
 def test_the_explorer_is_three_files_and_less_than_30_kb_of_javascript():
