@@ -36,11 +36,21 @@ def parse_shape(text: str) -> tuple[int, ...]:
     return shape
 
 
-def format_shape(shape: tuple[int, ...], *, separator: str = " x ") -> str:
-    """Write a shape as people do.
+def write_shape(shape: tuple[int, ...]) -> str:
+    """Write a shape so that `parse_shape` reads it.
 
     Example:
-        >>> format_shape((6, 28, 28)), format_shape((6, 28, 28), separator="x")
-        ('6 x 28 x 28', '6x28x28')
+        >>> write_shape((3, 224, 224))
+        '3x224x224'
     """
-    return separator.join(map(str, shape))
+    return "x".join(map(str, shape))
+
+
+def format_shape(shape: tuple[int, ...]) -> str:
+    """Write a shape as people read it.
+
+    Example:
+        >>> format_shape((6, 28, 28)), format_shape((4096,))
+        ('6 x 28 x 28', '4,096')
+    """
+    return " x ".join(f"{size:,}" for size in shape)
