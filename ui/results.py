@@ -5,14 +5,21 @@ import pandas as pd
 import streamlit as st
 
 from cnn_core import data, inspection, runs
-from cnn_core.network import Activation, Conv, Linear, Network, Pool
+from cnn_core.network import Activation, BatchNorm, Conv, GlobalAveragePool, Layer, Linear, Network, Pool
 from cnn_core.plots import curves
 from cnn_core.plots import training as plots
+from cnn_core.summary import LayerSummary, summarize
 from cnn_core.training import checkpoints
 from ui import controls, page
+from ui.wording import count
 
-STAGES = {"Convolution": Conv, "Activation": Activation, "Pooling": Pool}
-MAX_UNITS = 32
+STAGES = {"Convolution": Conv, "Batch norm": BatchNorm, "Activation": Activation, "Pooling": Pool}
+MAX_LAYERS = 10
+MAX_MAPS = 64
+MAX_KERNELS = 32
+"""Most kernels that stand side by side, and below each other; also most units."""
+MAX_BYTES = 50_000_000
+"""Most memory for the maps of one picture, so that a visitor's look does not stop the others."""
 
 
 def sections(run: runs.Run) -> None:
@@ -21,6 +28,7 @@ def sections(run: runs.Run) -> None:
         return
     with page.errors_in_place():
         parameters = _parameters(run.id)
+        rows = summarize(run.settings.layers, run.settings.spec.input_shape)
         inspection.check_parameters(run.settings.layers, run.settings.spec.input_shape, parameters)
         try:
             pictures = _test_pictures(run.settings.data)
@@ -28,9 +36,21 @@ def sections(run: runs.Run) -> None:
             st.warning(str(error), icon=":material/cloud_off:")
         else:
             st.subheader("One picture through the network", anchor=False)
-            st.fragment(_one_picture)(run, pictures, parameters)
-        _kernels(run.settings.layers, run.settings.spec, parameters)
+            if sum(row.activation_bytes for row in rows) <= MAX_BYTES:
+                st.fragment(_one_picture)(run, pictures, parameters)
+            else:
+                _too_large(rows)
+        _weights(rows, parameters)
     _errors(run)
+
+
+def _too_large(rows: list[LayerSummary]) -> None:
+    num_bytes = sum(row.activation_bytes for row in rows)
+    st.info(
+        f"For one picture the layers of this network give {num_bytes / 1e6:,.0f} MB of numbers. "
+        f"That is more than the {MAX_BYTES / 1e6:.0f} MB that this page computes for a visitor.",
+        icon=":material/info:",
+    )
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
@@ -95,70 +115,112 @@ def _picture(pictures: data.Dataset, index: int, probabilities: np.ndarray) -> N
 
 
 def _feature_maps(network: Network, outputs: list[tuple[str, np.ndarray]]) -> None:
-    """Draw the maps after each convolution, or after the activation or the pooling that follows it."""
-    if not any(isinstance(layer, Conv) for layer in network.layers):
-        st.info(
-            "This network has no convolution, so it has no feature maps: it flattens the picture at once.",
-            icon=":material/info:",
-        )
+    """Draw the maps after each layer of one kind, such as all activations."""
+    layers = list(zip(network.layers, outputs, strict=True))
+    found = {
+        stage: [output for layer, output in layers if isinstance(layer, kind) and output[1].ndim == 3]
+        for stage, kind in STAGES.items()
+    }
+    stages = [stage for stage in STAGES if found[stage]]
+    if not stages:
+        averages = any(isinstance(layer, GlobalAveragePool) for layer in network.layers)
+        done = "averages each channel" if averages else "flattens the picture"
+        st.info(f"This network has no feature maps: it {done} at once.", icon=":material/info:")
         return
-    stage = controls.choice("Feature maps after", tuple(STAGES), key="t-stage", default="Activation")
-    shown = [
-        (name, maps)
-        for layer, (name, maps) in zip(network.layers, outputs, strict=True)
-        if isinstance(layer, STAGES[stage]) and maps.ndim == 3
-    ]
-    for name, maps in shown:
-        channels, height, width = maps.shape
-        st.image(
-            plots.mosaic(maps, palette=page.palette()),
-            caption=f"{name}: {channels} feature maps of {height} x {width}. "
-            f"Values from {maps.min():.3g} to {maps.max():.3g}; blue is below zero, orange above.",
-            width="stretch",
-            output_format="PNG",
-            alt=f"the {channels} feature maps of {name} for this picture, as tiles",
-        )
+    stage = stages[0]
+    if len(stages) > 1:
+        usual = "Activation" if "Activation" in stages else stage
+        stage = controls.choice("Feature maps after", stages, key="t-stage", default=usual)
+    for name, maps in found[stage][:MAX_LAYERS]:
+        _draw_maps(name, maps)
+    _left_out(len(found[stage]))
 
 
-def _kernels(network: Network, spec: data.DatasetSpec, parameters: dict[str, np.ndarray]) -> None:
-    convolutions = [
-        name for name, layer in zip(network.names, network.layers, strict=True) if isinstance(layer, Conv)
-    ]
-    st.subheader("The kernels it learned" if convolutions else "The weights it learned", anchor=False)
-    for name in convolutions:
-        weight = parameters[f"{name}.weight"]
-        out_channels, in_channels, height, width = weight.shape
-        rows = f", {in_channels} input channels from top to bottom" if in_channels > 1 else ""
-        st.image(
-            plots.kernel_mosaic(weight, palette=page.palette()),
-            caption=f"{name}: {out_channels} output channels from left to right{rows}; kernels of {height} x {width}. "
-            f"The strongest weight is {np.abs(weight).max():.2f}; blue is negative, orange positive.",
-            width="stretch",
-            output_format="PNG",
-            alt=f"the {out_channels * in_channels} kernels of {name} as tiles",
-        )
-    if not convolutions:
-        _units(network, spec, parameters)
-
-
-def _units(network: Network, spec: data.DatasetSpec, parameters: dict[str, np.ndarray]) -> None:
-    """Draw the weights of the first linear layer as pictures: what a unit looks for, over the whole input."""
-    name = next(
-        n for n, layer in zip(network.names, network.layers, strict=True) if isinstance(layer, Linear)
-    )
-    weight = parameters[f"{name}.weight"]
-    channels, height, width = spec.input_shape
-    tiles = f", in {channels} tiles, one for each colour" if channels > 1 else ""
-    shown = weight[:MAX_UNITS].reshape(-1, height, width)
+def _draw_maps(name: str, maps: np.ndarray) -> None:
+    channels, height, width = maps.shape
+    shown = maps[:MAX_MAPS]
     st.image(
         plots.mosaic(shown, palette=page.palette()),
-        caption=f"{name}: the weights of the first {min(MAX_UNITS, len(weight))} of {len(weight)} units, "
-        f"each as large as the picture{tiles}. "
+        caption=f"{name}: {_first(len(shown), channels, 'feature map')} of {height} x {width}. "
+        f"Values from {shown.min():.3g} to {shown.max():.3g}; blue is below zero, orange above.",
+        width="stretch",
+        output_format="PNG",
+        alt=f"{_first(len(shown), channels, 'feature map')} of {name} for this picture, as tiles",
+    )
+
+
+def _weights(rows: list[LayerSummary], parameters: dict[str, np.ndarray]) -> None:
+    """Draw the kernels of all convolutions, or the weights of the first linear layer if there are none."""
+    convolutions = [row for row in rows if isinstance(row.layer, Conv)]
+    linear = next((row for row in rows if isinstance(row.layer, Linear)), None)
+    if convolutions:
+        st.subheader("The kernels it learned", anchor=False)
+        for row in convolutions[:MAX_LAYERS]:
+            _kernels(row.name, row.layer, parameters[f"{row.name}.weight"])
+        _left_out(len(convolutions))
+    elif linear:
+        st.subheader("The weights it learned", anchor=False)
+        _units(linear, rows, parameters[f"{linear.name}.weight"])
+
+
+def _kernels(name: str, layer: Layer, weight: np.ndarray) -> None:
+    out_channels, in_channels, height, width = weight.shape
+    shown = weight[:MAX_KERNELS, :MAX_KERNELS]
+    across, down = shown.shape[:2]
+    of_group = " of its group" if layer.groups > 1 else ""
+    rows = f", {_first(down, in_channels, 'input channel')}{of_group} from top to bottom"
+    st.image(
+        plots.kernel_mosaic(shown, palette=page.palette()),
+        caption=f"{name}: {_first(across, out_channels, 'output channel')} from left to right"
+        f"{rows if in_channels > 1 else ''}; kernels of {height} x {width}. "
+        f"The strongest of these weights is {np.abs(shown).max():.2f}; blue is negative, orange positive.",
+        width="stretch",
+        output_format="PNG",
+        alt=f"{count(across * down, 'kernel')} of {name} as tiles",
+    )
+
+
+def _units(linear: LayerSummary, rows: list[LayerSummary], weight: np.ndarray) -> None:
+    """Draw the weights of the first linear layer as pictures: what a unit looks for, over all that it gets."""
+    picture = rows[0].input_shape
+    shapes = [picture] + [row.output_shape for row in rows[: rows.index(linear)]]
+    channels, height, width = next(shape for shape in reversed(shapes) if len(shape) == 3)
+    if channels * height * width != linear.input_shape[0]:
+        st.markdown(
+            f"{linear.name} gets the mean of each channel. Its weights have no place in the picture, "
+            "so there is nothing to draw."
+        )
+        return
+    size = (
+        "as large as the picture"
+        if (height, width) == picture[1:]
+        else f"of {height} x {width}, as the map it gets"
+    )
+    tiles = f", in {channels} tiles, one for each colour" if channels > 1 else ""
+    shown = weight[:MAX_KERNELS]
+    st.image(
+        plots.mosaic(shown.reshape(-1, height, width), palette=page.palette()),
+        caption=f"{linear.name}: the weights of {_first(len(shown), len(weight), 'unit')}, each {size}{tiles}. "
         "A convolution has small kernels instead and moves them over the picture.",
         width="stretch",
         output_format="PNG",
-        alt=f"weights of {name} as tiles",
+        alt=f"weights of {linear.name} as tiles",
     )
+
+
+def _left_out(num_layers: int) -> None:
+    if num_layers > MAX_LAYERS:
+        st.caption(f"These are the first {MAX_LAYERS} of {num_layers} such layers.")
+
+
+def _first(shown: int, total: int, thing: str) -> str:
+    """Say how many things are shown, and of how many.
+
+    Example:
+        >>> _first(6, 6, "kernel"), _first(32, 64, "kernel")
+        ('6 kernels', 'the first 32 of 64 kernels')
+    """
+    return count(total, thing) if shown == total else f"the first {shown} of {count(total, thing)}"
 
 
 def _errors(run: runs.Run) -> None:

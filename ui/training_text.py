@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from cnn_core.network import PRESETS, Sigmoid
+from cnn_core.network import LENET, PRESETS, BatchNorm, Dropout, Sigmoid
 from cnn_core.training import Settings
 from ui import page, training
 
@@ -44,10 +44,18 @@ def _steps(settings: Settings) -> None:
         "pictures by heart. The *test* pictures are looked at once, at the end. Who chooses settings by their "
         "test accuracy has learned from them too.\n\n"
         "Training accuracy is counted during the epoch, before each step. Validation comes after the "
-        "epoch. So validation can be better at first."
+        f"epoch. So validation can be better at first.{_differs_in_training(settings)}"
     )
     st.markdown(f"**Chance.** Who gives all {num_classes} classes the same probability has the loss")
     st.latex(rf"-\ln \tfrac{{1}}{{{num_classes}}} = {training.chance('loss', settings):.3f}")
+
+
+def _differs_in_training(settings: Settings) -> str:
+    """Say what layers that work otherwise in training mean for the curves; nothing if there are none."""
+    kinds = {type(layer) for layer in settings.layers.layers}
+    dropout = " Dropout rests in validation; that too can make it better." * (Dropout in kinds)
+    norm = " Batch norm uses the batch's own mean and variance in training, and running ones in validation."
+    return dropout + norm * (BatchNorm in kinds)
 
 
 UPDATES = {
@@ -65,8 +73,7 @@ UPDATES = {
 
 
 def _plateau(settings: Settings) -> None:
-    layers = PRESETS["lenet"].network.layers
-    num_sigmoids = sum(isinstance(layer, Sigmoid) for layer in layers)
+    num_sigmoids = sum(isinstance(layer, Sigmoid) for layer in LENET.layers)
     st.markdown(
         "**Why the published LeNet stands still at first.** A sigmoid squeezes every number into 0 to 1. "
         "With the small weights of the start, all its outputs are near 0.5, whatever the picture. "
@@ -94,6 +101,9 @@ def _plateau(settings: Settings) -> None:
 def code(settings: Settings) -> None:
     """Show a training with these settings in code. Both ends assign the test accuracy to `y`."""
     spec = settings.spec
+    imported, network = "parse", f"parse({settings.network!r})"
+    if settings.network in PRESETS:
+        imported, network = "PRESETS", f"PRESETS[{settings.network!r}].network"
     page.in_code(
         ours=f"""from cnn_core.training import Settings, train
 
@@ -114,7 +124,7 @@ y = event.test_accuracy""",
 from torch.nn.functional import cross_entropy
 
 from cnn_core import data, modules
-from cnn_core.network import PRESETS
+from cnn_core.network import {imported}
 
 
 def tensors(split):
@@ -123,7 +133,7 @@ def tensors(split):
     return x.permute(0, 3, 1, 2) / 255, torch.tensor(pictures.labels)
 
 
-network = PRESETS[{settings.network!r}].network
+network = {network}
 model = modules.build(network, {spec.input_shape}, seed={settings.seed})
 optimizer = torch.optim.{OPTIMIZER_CALLS[settings.optimizer](settings)}
 x, labels = tensors("train")
@@ -135,6 +145,7 @@ for epoch in range({settings.num_epochs}):
         optimizer.step()
 
 x, labels = tensors("test")
+model.eval()
 with torch.no_grad():
     y = (model(x).argmax(1) == labels).float().mean()""",
     )

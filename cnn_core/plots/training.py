@@ -18,14 +18,18 @@ BRIGHTNESS = (0.2126, 0.7152, 0.0722)
 
 
 def mosaic_columns(number: int) -> int:
-    """Choose how many tiles stand side by side: a divisor of their number, about three times the rows.
+    """Choose how many tiles stand side by side: about three times the rows.
+
+    It is a divisor of their number, so that the last row is full, unless none comes near.
 
     Example:
-        >>> [mosaic_columns(number) for number in (1, 6, 16, 32)]
-        [1, 3, 8, 8]
+        >>> [mosaic_columns(number) for number in (1, 6, 11, 16, 32)]
+        [1, 3, 6, 8, 8]
     """
+    usual = math.sqrt(3 * number)
     divisors = [columns for columns in range(1, number + 1) if number % columns == 0]
-    return min(divisors, key=lambda columns: abs(columns - math.sqrt(3 * number)))
+    nearest = min(divisors, key=lambda columns: abs(columns - usual))
+    return nearest if usual / 2 <= nearest <= 2 * usual else round(usual)
 
 
 def mosaic(

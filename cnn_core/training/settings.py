@@ -33,7 +33,8 @@ class Settings:
         validation_fraction: Part of the training pictures kept apart and never trained on; 0 for none.
 
     Raises:
-        ValueError: If a value is out of range, or the network does not fit the data set or the memory.
+        ValueError: If a value is out of range, or the network does not fit the data set or the memory, or has
+            no parameters.
         TypeError: If a value is of another type.
 
     Example:
@@ -190,7 +191,7 @@ def _check_range(name: str, value: int, smallest: int, largest: int) -> None:
 
 
 def _check_network(network: Network, spec: DatasetSpec, batch_size: int) -> None:
-    """Refuse a network that does not fit the pictures, the classes or the memory."""
+    """Refuse a network that does not fit the pictures, the classes or the memory, or that cannot learn."""
     check_budget(
         network,
         spec.input_shape,
@@ -198,12 +199,16 @@ def _check_network(network: Network, spec: DatasetSpec, batch_size: int) -> None
         max_params=MAX_PARAMS,
         max_activation_bytes=MAX_ACTIVATION_BYTES,
     )
-    output_shape = summarize(network, spec.input_shape)[-1].output_shape
-    num_classes = len(spec.class_names)
+    rows = summarize(network, spec.input_shape)
+    output_shape, num_classes = rows[-1].output_shape, len(spec.class_names)
     if output_shape != (num_classes,):
         raise ValueError(
             f"network output shape {output_shape} differs from ({num_classes},), "
             f"one logit for each class of {spec.name}: end the network with flatten and {num_classes}"
+        )
+    if not any(row.num_params for row in rows):
+        raise ValueError(
+            "network has no parameters (nothing could learn): add a convolution or a linear layer"
         )
 
 

@@ -1,16 +1,17 @@
 import streamlit as st
 
 from cnn_core import data, runs
-from cnn_core.network import PRESETS
 from cnn_core.network import format as format_network
+from cnn_core.shapes import format_shape
 from cnn_core.summary import summarize
 from cnn_core.training import OPTIMIZERS, Settings
 from cnn_core.training.settings import MAX_SEED
-from ui import controls, data_panel, machine, page, results, training, training_text, visitor
+from ui import controls, data_panel, machine, page, results, trained_network, training, training_text, visitor
 
 USUAL = Settings()
 MAX_EPOCHS = 60
 OPTIMIZER_TITLES = {"sgd": "SGD with momentum", "adam": "Adam"}
+LAST_GOOD = "trainer-last-good-settings"
 
 
 def choose_settings() -> Settings | None:
@@ -24,19 +25,15 @@ def choose_settings() -> Settings | None:
         as_list=True,
     )
     data_panel.show(name)
-    network = controls.choice(
-        "Network",
-        tuple(PRESETS),
-        key="t-network",
-        default=USUAL.network,
-        format=lambda name: PRESETS[name].title,
-        as_list=True,
-    )
-    st.caption(PRESETS[network].sentence)
+    network = trained_network.choose(default=USUAL.network)
+    if network:
+        trained_network.link_to_architecture(network, data.find_spec(name).input_shape)
     optimizer = controls.choice(
         "Optimizer", OPTIMIZERS, key="t-optimizer", default=USUAL.optimizer, format=OPTIMIZER_TITLES.get
     )
     numbers = choose_numbers(name, with_momentum=optimizer == "sgd")
+    if not network:
+        return None
     with page.errors_in_place():
         return Settings(data=name, network=network, optimizer=optimizer, **numbers)
     return None
@@ -185,7 +182,7 @@ def layer_table(settings: Settings) -> None:
     rows = summarize(settings.layers, settings.spec.input_shape)
     num_params, mult_adds = sum(row.num_params for row in rows), sum(row.mult_adds for row in rows)
     lines = [
-        f"| {row.name} | {training.format_shape(row.output_shape)} | {row.num_params:,} | {row.mult_adds:,} |"
+        f"| {row.name} | {format_shape(row.output_shape)} | {row.num_params:,} | {row.mult_adds:,} |"
         for row in rows
     ]
     head = "| Layer | Output shape | Parameters | Mult-adds |\n|---|---|---:|---:|\n"
@@ -194,7 +191,7 @@ def layer_table(settings: Settings) -> None:
     largest = max(rows, key=lambda row: row.num_params)
     busiest = max(rows, key=lambda row: row.mult_adds)
     right.markdown(
-        f"A picture comes in as {training.format_shape(settings.spec.input_shape)}: "
+        f"A picture comes in as {format_shape(settings.spec.input_shape)}: "
         "channels x height x width. Mult-adds are the multiplications for one picture.\n\n"
         f"**{largest.name}** holds the most parameters: {largest.num_params:,} of {num_params:,}, "
         f"or {largest.num_params / num_params:.0%}.\n\n"
@@ -223,10 +220,10 @@ def show() -> None:
         settings = choose_settings()
         device = choose_device()
         start_and_stop(settings, run, device)
+    shown = last_good(settings)
     with right:
-        training.panel(run, settings)
-    shown = settings or USUAL
-    reading(shown, run)
+        training.panel(run, shown)
+    reading(settings, run)
     page.try_this(settings_to_try(), prefix="t-")
     if run:
         results.sections(run)
@@ -235,14 +232,25 @@ def show() -> None:
     training_text.code(shown)
 
 
-def reading(settings: Settings, run: runs.Run | None) -> None:
+def last_good(settings: Settings | None) -> Settings:
+    """Return the settings; where they cannot be trained, the last ones that could."""
+    if settings:
+        st.session_state[LAST_GOOD] = settings
+    return st.session_state.get(LAST_GOOD, USUAL)
+
+
+def reading(settings: Settings | None, run: runs.Run | None) -> None:
     """Say what Start would do."""
+    if settings is None:
+        shown = "the last settings that were right" if LAST_GOOD in st.session_state else "the usual settings"
+        page.reading(f"Nothing can be trained with these settings. Table and code below are of {shown}.")
+        return
     page.reading(
         f"Start trains on {settings.num_train:,} pictures in {settings.num_steps:,} steps "
         f"({settings.steps_per_epoch:,} in each epoch) and keeps {settings.num_validation:,} for validation."
     )
     is_active = run is not None and not run.is_over  # then the panel says it
-    if training.stands_still(settings) and not is_active:
+    if training.may_stand_still(settings) and not is_active:
         st.info(training.plateau_warning(settings), icon=":material/hourglass:")
 
 

@@ -6,8 +6,10 @@ import torch
 from streamlit.testing.v1 import AppTest
 
 from cnn_core import data, runs
+from cnn_core.network import LENET, PRESETS
+from cnn_core.network import format as format_network
 from cnn_core.runs import folders
-from cnn_core.training import EpochEnded, Failed, Settings, Started, StepLogged, Stopped
+from cnn_core.training import EpochEnded, Failed, Settings, Started, StepLogged, Stopped, checkpoints, train
 from ui import downloads
 
 PAGE = "networks/lenet_trainer.py"
@@ -47,6 +49,15 @@ def asleep(monkeypatch):
     monkeypatch.setattr(service, "warm_up", lambda: None)
     monkeypatch.setattr(runs, "_SERVICE", service)
     return service
+
+
+@pytest.fixture
+def one_thread():
+    """Train with one thread, which is faster while other tests run beside."""
+    usual = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(usual)
 
 
 def wait_until(app: AppTest, condition, *, seconds: float = 60) -> None:
@@ -106,7 +117,7 @@ def test_a_training_runs_from_start_to_end(open_page):
     assert accuracies(app)["Test accuracy"] == f"{num_right / 1000:.3f}"
     assert (app.button(key="t-start").disabled, app.button(key="t-stop").disabled) == (False, True)
     assert headings(app)[1:4] == ["One picture through the network", "The weights it learned", ERRORS]
-    assert "This network has no convolution" in texts(app)
+    assert "This network has no feature maps: it flattens the picture at once." in texts(app)
 
     app.button(key="t-wrong").click().run()
     index = app.session_state["t-picture"]
@@ -141,11 +152,193 @@ def test_the_table_counts_what_lenet_has(open_page, asleep):
     assert "3,600 pictures in 570 steps (57 in each epoch) and keeps 400" in texts(app)
 
 
-@pytest.mark.parametrize("title", ["LeNet, as published", "Small two-convolution network", "MLP"])
-def test_each_network_opens(open_page, asleep, title):
-    app = open_page(PAGE, **{"t-network": title, "t-optimizer": "SGD with momentum"})
+@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("write", [str, lambda name: PRESETS[name].title, lambda name: notation(name)])
+def test_a_link_takes_a_preset_by_name_by_title_and_written_out(open_page, asleep, name, write):
+    app = open_page(PAGE, **{"t-network": write(name), "t-optimizer": "SGD with momentum"})
     assert not app.exception
-    assert app.selectbox(key="t-network").value == {"L": "lenet", "S": "simple-cnn", "M": "mlp"}[title[0]]
+    assert app.selectbox(key="t-preset").value == name
+    assert not app.text_input
+    assert PRESETS[name].sentence in texts(app)
+
+
+def notation(name: str) -> str:
+    return format_network(PRESETS[name].network)
+
+
+OWN = "conv8k3-relu-max2-flatten-10"
+
+
+def test_a_link_takes_an_own_network(open_page, asleep):
+    app = open_page(PAGE, **{"t-network": OWN})
+    assert not app.exception
+    assert (app.selectbox(key="t-preset").value, app.text_input(key="t-line").value) == ("own", OWN)
+    assert not app.button(key="t-start").disabled
+    # 8 kernels of 3 x 3 and 8 biases; 8 maps of 13 x 13 to 10 outputs, and 10 biases.
+    assert "| **Total** | | **13,610** |" in texts(app)
+    app.button(key="t-start").click().run()
+    assert followed(app).settings.network == OWN
+    assert f"A network of 5 layers, `{OWN}`, on " in texts(app)
+
+
+def test_an_own_network_begins_as_a_copy_and_is_kept(open_page, asleep):
+    app = open_page(PAGE)
+    app.selectbox(key="t-preset").select("lenet").run()
+    app.selectbox(key="t-preset").select("own").run()
+    assert app.text_input(key="t-line").value == format_network(LENET)
+    app.text_input(key="t-line").set_value(OWN).run()
+    assert "".join(app.query_params["t-network"]) == OWN
+    app.selectbox(key="t-preset").select("mlp").run()
+    assert "".join(app.query_params["t-network"]) == "mlp"
+    app.selectbox(key="t-preset").select("own").run()
+    assert app.text_input(key="t-line").value == OWN
+    app.button(key="t-reset").click().run()
+    assert app.selectbox(key="t-preset").value == "lenet-modern"
+    assert "t-network" not in app.query_params
+
+
+def test_the_link_counts_more_than_the_visit_before(open_page, asleep):
+    app = open_page(PAGE, **{"t-network": "mlp"})
+    app.switch_page("pages/start/home.py").run()
+    app.query_params.clear()
+    app.query_params["t-network"] = OWN
+    app.switch_page(f"pages/{PAGE}").run()
+    assert app.text_input(key="t-line").value == OWN
+    app.switch_page("pages/start/home.py").run()
+    app.query_params.clear()
+    app.switch_page(f"pages/{PAGE}").run()
+    assert app.text_input(key="t-line").value == OWN
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("conv8k3-rellu-flatten-10", 'layer 2 "rellu": no layer is called "rellu": did you mean "relu"?'),
+        ("", "a layer is missing here"),
+        ("vgg16", "is not trained here"),
+        ("conv8k3-relu-10", "put flatten before it"),
+        ("flatten-11", "one logit for each class"),
+        ("flatten-10i100", "expects 100 inputs, gets 784"),
+        ("max14x5-flatten", "network has no parameters"),
+        ("flatten-999999-10", "exceeds 10,000,000"),
+        ("[link](https://example.org)", r"\[link\](https://example.org)"),
+        ("$x$ <b>`", r"\$x\$ \<b>\`"),
+    ],
+)
+def test_a_wrong_network_is_refused_in_place_and_the_rest_stays(open_page, asleep, text, message):
+    app = open_page(PAGE, **{"t-network": OWN})
+    app.button(key="t-start").click().run()
+    run_id, table = followed(app).id, [part.value for part in app.markdown if "| **Total**" in part.value]
+    app.text_input(key="t-line").set_value(text).run()
+    assert not app.exception
+    assert message in app.error[0].value
+    assert app.button(key="t-start").disabled
+    assert app.text_input(key="t-line").value == text
+    assert followed(app).id == run_id
+    assert "place 1 in the queue" in texts(app)
+    assert table == [part.value for part in app.markdown if "| **Total**" in part.value]
+    assert "Table and code below are of the last settings that were right." in texts(app)
+
+
+def test_what_cannot_be_read_is_pointed_at(open_page, asleep):
+    app = open_page(PAGE, **{"t-network": "conv8k3-rellu-flatten-10"})
+    assert app.code[0].value == "conv8k3-rellu-flatten-10\n        ^^^^^"
+    assert not app.get("page_link")
+    assert "Table and code below are of the usual settings." in texts(app)
+
+
+def test_a_long_network_stays_for_the_visit_and_out_of_the_address(open_page, asleep):
+    long = "conv1k3x3s1x1p1x1d1x1g1-" * 98 + "flatten-10"
+    app = open_page(PAGE, **{"t-network": OWN})
+    app.text_input(key="t-line").set_value(long).run()
+    assert "t-network" not in app.query_params
+    app.button(key="t-start").click().run()
+    assert len(followed(app).settings.layers.layers) == 100
+    assert "A network of 100 layers, `conv1k3p1-conv1k3p1-" in texts(app)
+
+
+def test_the_network_leads_to_its_shapes(open_page, asleep):
+    app = open_page(PAGE, **{"t-network": OWN})
+    (link,) = app.get("page_link")
+    assert link.proto.page == "architecture"
+    assert link.proto.query_string == f"a-network={OWN}&a-input=1x28x28"
+
+
+@pytest.mark.parametrize(
+    ("network", "begins"),
+    [
+        ("lenet", "**This will stand still at first.**"),
+        ("flatten-64-sigmoid-64-sigmoid-64-sigmoid-10", "**This may stand still at first.** With 3 sigmoids"),
+        ("flatten-64-sigmoid-10", None),
+        ("flatten-64-norm-sigmoid-64-norm-sigmoid-64-norm-sigmoid-10", None),
+    ],
+)
+def test_a_plateau_is_announced_where_one_was_seen(open_page, asleep, network, begins):
+    app = open_page(PAGE, **{"t-network": network, "t-optimizer": "SGD with momentum"})
+    announced = [info.value for info in app.info if "stand still" in info.value]
+    assert [text[: len(begins)] for text in announced] == ([begins] if begins else [])
+
+
+def stopped_at_once(settings: Settings) -> str:
+    """Write down a run that was stopped before it learned anything."""
+    run_id = record(settings, STARTED, STEP, Stopped())
+    events = train(settings, device="cpu")
+    checkpoints.save(folders.path_of(run_id) / "checkpoint", next(events).state)
+    events.close()
+    return run_id
+
+
+@pytest.mark.parametrize(
+    ("network", "maps", "weights"),
+    [
+        ("conv3k5-flatten-10", "conv1: 3 feature maps of 24 x 24.", "conv1: 3 output channels from left"),
+        ("conv10k28-flatten", "conv1: 10 feature maps of 1 x 1.", "kernels of 28 x 28."),
+        ("conv1k3-norm-gap-10", "norm1: 1 feature map of 26 x 26.", "conv1: 1 output channel from left"),
+        (
+            "conv96k3s3-relu-gap-10",
+            "relu1: the first 64 of 96 feature maps",
+            "the first 32 of 96 output channels",
+        ),
+        ("conv4k3-conv8k3g2-gap-10", "conv1: 4 feature maps", "2 input channels of its group from top"),
+        (
+            "max2-flatten-10",
+            "pool1: 1 feature map of 14 x 14.",
+            "10 units, each of 14 x 14, as the map it gets.",
+        ),
+        (
+            "relu-flatten-drop0.5-64-tanh-32-10",
+            "relu1: 1 feature map",
+            "the first 32 of 64 units, each as large",
+        ),
+        ("gap-10", "it averages each channel at once", "linear1 gets the mean of each channel."),
+        ("max14x5-norm-flatten", "norm1: 1 feature map of 2 x 5.", ""),
+    ],
+)
+def test_what_any_network_learned_is_shown(open_page, asleep, one_thread, network, maps, weights):
+    stage = "Batch norm" if "norm" in network else "Activation"
+    app = open_page(PAGE, run=stopped_at_once(Settings(network=network)), **{"t-stage": stage})
+    assert not app.exception
+    shown = captions(app) + texts(app)
+    assert maps in shown
+    assert weights in shown
+    assert ("The weights it learned" in headings(app)) == (weights != "" and "conv" not in network)
+
+
+def test_of_many_layers_the_first_are_shown(open_page, asleep, one_thread):
+    deep = Settings(network="conv2k3p1-relu-" * 12 + "flatten-10")
+    app = open_page(PAGE, run=stopped_at_once(deep))
+    assert not app.exception
+    assert [caption.value for caption in app.caption].count("These are the first 10 of 12 such layers.") == 2
+    assert "relu10: 2 feature maps" in captions(app)
+    assert "relu11: " not in captions(app)
+
+
+def test_maps_that_take_too_much_memory_are_not_computed(open_page, asleep, one_thread):
+    settings = Settings(network="conv9999k1-relu-gap-10", batch_size=4)
+    app = open_page(PAGE, run=stopped_at_once(settings))
+    assert not app.exception
+    assert "give 63 MB of numbers" in texts(app)
+    assert "the first 32 of 9,999 output channels" in captions(app)
 
 
 def test_each_setting_to_try_opens_and_the_way_back_leads_to_the_defaults(open_page, asleep):
@@ -176,7 +369,7 @@ def test_each_setting_to_try_opens_and_the_way_back_leads_to_the_defaults(open_p
         {"t-seed": 10**30},
         {"t-momentum": 1.5, "t-optimizer": "SGD with momentum"},
         {"t-data": "../../etc/passwd"},
-        {"t-network": "<script>alert(1)</script>"},
+        {"t-network": ""},
         {"t-optimizer": ""},
         {"t-picture": 999999},
         {"t-stage": "nowhere"},
@@ -314,20 +507,14 @@ def test_a_data_set_that_is_not_here_can_be_fetched_and_its_failure_says_what_to
     assert not app.button(key="t-start").disabled
 
 
-@pytest.fixture
-def one_thread():
-    """Train with one thread, which is faster while other tests run beside."""
-    usual = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(usual)
-
-
-@pytest.mark.parametrize("optimizer", ["Adam", "SGD with momentum"])
+@pytest.mark.parametrize(
+    ("network", "optimizer"),
+    [("mlp", "Adam"), ("mlp", "SGD with momentum"), ("max2-flatten-64-norm-relu-drop0.25-10", "Adam")],
+)
 def test_both_snippets_train_to_about_the_same_accuracy(
-    open_page, asleep, one_thread, run_snippets, optimizer
+    open_page, asleep, one_thread, run_snippets, network, optimizer
 ):
-    app = open_page(PAGE, **{"t-epochs": 1, "t-network": "MLP", "t-optimizer": optimizer, "t-rate": 0.01})
+    app = open_page(PAGE, **{"t-epochs": 1, "t-network": network, "t-optimizer": optimizer, "t-rate": 0.01})
     ours, torchs = run_snippets(app)
     assert ours > 0.7
     assert float(torchs) == pytest.approx(ours, abs=0.1)

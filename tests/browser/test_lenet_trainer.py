@@ -1,5 +1,7 @@
 import re
 
+from playwright.sync_api import expect
+
 ACCURACY = '[data-testid="stMetric"]:has-text("Test accuracy") [data-testid="stMetricValue"]'
 CURVES = '[data-testid="stVegaLiteChart"] svg'
 
@@ -49,3 +51,26 @@ def test_a_training_can_be_stopped_and_keeps_its_kernels(visit):
     visitor.settle()
     assert page.get_by_role("button", name="Start", exact=True).is_enabled()
     assert visitor.exceptions() == []
+
+
+def test_an_own_network_is_trained_from_a_link_and_led_on_to_its_shapes(visit):
+    network = "conv4k5s3-relu-flatten-10"
+    visitor = visit(f"lenet-trainer?t-network={network}&t-epochs=1")
+    page = visitor.page
+    line = page.get_by_role("textbox", name="Network in one line")
+    expect(line).to_have_value(network)
+    line.fill("conv4k5s3-rellu-flatten-10")
+    line.press("Enter")
+    expect(page.get_by_text('did you mean "relu"?')).to_be_visible()
+    expect(page.get_by_role("button", name="Start", exact=True)).to_be_disabled()
+    line.fill(network)
+    line.press("Enter")
+    page.get_by_role("button", name="Start", exact=True).click()
+    expect(page.get_by_text("Finished.")).to_be_visible()
+    expect(page.get_by_text("relu1: 4 feature maps of 8 x 8.")).to_be_visible()
+    page.wait_for_url(f"**t-network={network}*")
+    assert visitor.exceptions() == []
+
+    page.get_by_role("link", name="Open in Architecture").click()
+    expect(page.get_by_role("heading", name="Architecture")).to_be_visible()
+    expect(page.get_by_role("textbox", name="Network in one line")).to_have_value(network)

@@ -386,6 +386,7 @@ def test_settings_survive_json():
             r"network output shape \(11,\) differs from \(10,\), one logit for each",
         ),
         ({"network": "conv6k5"}, r"network output shape \(6, 24, 24\) differs from \(10,\)"),
+        ({"network": "max14x5-flatten"}, "network has no parameters"),
         ({"network": "flatten-20000-10"}, r"num_params .* exceeds 10,000,000"),
         (
             {"network": "conv999k3p1-flatten-10", "batch_size": 1000},
