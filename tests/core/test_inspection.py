@@ -11,6 +11,12 @@ from cnn_core.inspection import CHUNK, activations, check_parameters, confusion_
 from cnn_core.network import LENET, PRESETS, parse
 
 PICTURE = (1, 28, 28)
+SIGNALS = [
+    ("conv6k5s2p2-relu-max3s2p1-conv8k3d2g2-norm-tanh-avg2p1-flatten-10-norm-sigmoid-3", (1, 64)),
+    ("conv4k3-drop0.5-gap-5", (3, 20)),
+    ("norm-max4s1-flatten-2", (2, 9)),
+    ("16-relu-norm-drop0.5-flatten-4-tanh", (12,)),
+]
 NETWORKS = [
     *(
         pytest.param(preset.network, shape, id=f"{name}-{shape[0]}")
@@ -82,6 +88,17 @@ def test_one_picture_gives_outputs_without_a_batch_axis():
     np.testing.assert_allclose(
         outputs["pool2"], dict(activations(LENET, parameters, x))["pool2"][0], rtol=1e-5
     )
+
+
+@pytest.mark.parametrize(("text", "input_shape"), SIGNALS)
+def test_signals_and_vectors_go_through_as_in_torch(text, input_shape):
+    module, parameters = built(parse(text), input_shape)
+    x = pictures(input_shape, 1)
+    expected = torch.from_numpy(x)
+    outputs = activations(parse(text), parameters, x[0])
+    for (_, output), layer in zip(outputs, module, strict=True):
+        expected = layer(expected)
+        np.testing.assert_allclose(output, expected[0].detach().numpy(), rtol=1e-5, atol=2e-6)
 
 
 def test_many_pictures_are_predicted_as_each_alone():
@@ -173,7 +190,8 @@ def test_a_batch_norm_of_a_hand_worked_example():
 @pytest.mark.parametrize(
     ("x", "message"),
     [
-        (np.zeros((28, 28)), r"x \(28, 28\) has 2 axes, not 3 \(C, H, W\) or 4 \(N, C, H, W\)"),
+        (np.zeros((28, 28)), r"conv1\.weight of shape \(6, 1, 5, 5\) does not fit the network"),
+        (np.zeros((1, 1, 1, 28, 28)), r"x \(1, 1, 1, 28, 28\) has 5 axes, not 3 \(C, H, W\), 2 \(C, L\)"),
         (np.full(PICTURE, np.inf), "x has 784 values that are not finite"),
         (np.zeros((1, 3, 3)), r"conv2 \(conv16k5\) gets \(6, 1, 1\): along the height"),
     ],
