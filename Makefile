@@ -30,6 +30,6 @@ clean:
 	$(BIN)/python -m pip install -r requirements.txt
 	touch $@
 
-.venv/dev: requirements-dev.txt requirements.txt .venv/bin/python
+.venv/dev: requirements-dev.txt requirements-onnx.txt requirements.txt .venv/bin/python
 	$(BIN)/python -m pip install -r requirements-dev.txt
 	touch $@

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 
@@ -12,7 +11,7 @@ from cnn_core.inspection import Parameters
 from cnn_core.inspection.gradients import pull_back, rows_up_to
 from cnn_core.inspection.parameters import check_rows
 from cnn_core.network import Network
-from cnn_core.summary import LayerSummary, Shape, summarize
+from cnn_core.summary import LayerSummary, summarize
 
 NUM_INPUTS = 64
 MAX_CHUNK_BYTES = 64_000_000
@@ -22,17 +21,7 @@ Region = tuple[range, ...]
 """Input pixels along each axis: (rows, columns) of a picture, (places,) of a signal."""
 
 
-class Row(Protocol):
-    """What is needed of a row of a layer table: of `summary.summarize`, or of a published network."""
-
-    name: str
-    output_shape: Shape
-    receptive_field: tuple[int, ...] | None
-    receptive_field_start: tuple[int, ...] | None
-    effective_stride: tuple[int, ...] | None
-
-
-def theoretical(row: Row, at: Sequence[int] = ()) -> Region:
+def theoretical(row: LayerSummary, at: Sequence[int] = ()) -> Region:
     """Find the input pixels that an output can see: its receptive field.
 
     Args:
@@ -209,7 +198,7 @@ def _chunks(number: int, most: int) -> Iterator[int]:
         yield min(most, number - start)
 
 
-def _checked_place(row: Row, at: Sequence[int]) -> tuple[int, ...]:
+def _checked_place(row: LayerSummary, at: Sequence[int]) -> tuple[int, ...]:
     at, sizes = tuple(as_integer(index, "at", minimum=0) for index in at), row.output_shape[1:]
     if len(at) != len(sizes) or any(index >= size for index, size in zip(at, sizes, strict=True)):
         raise ValueError(f"at {at} is not a position in {row.name}'s output, which has {sizes}")

@@ -23,8 +23,10 @@ LIGHT_MODULES = (
     "inspection",
     "plots",
     "published",
+    "fixes",
     "source",
     "onnx_export",
+    "receptive",
     "beside",
     "runs",
 )

@@ -8,10 +8,10 @@ from typing import Any
 import plotly.graph_objects as go
 from plotly.colors import hex_to_rgb
 
-from cnn_core.plots.boxes import MARGIN, TALLEST, WIDTH, Box, Label, Row, Sheet, labels, lay_out
+from cnn_core.plots.boxes import MARGIN, TALLEST, WIDTH, Box, Label, Sheet, labels, lay_out
 from cnn_core.plots.theme import LIGHT, Palette, finish
 from cnn_core.shapes import format_shape
-from cnn_core.summary import Shape
+from cnn_core.summary import LayerSummary, Shape
 
 LINE, UPRIGHT = 40, 84
 """Height of a row of labels, in pixels, and of one whose words may stand upright where the page is narrow."""
@@ -24,7 +24,7 @@ Polygon = list[tuple[float, float]]
 
 
 def shapes(
-    rows: Sequence[Row], input_shape: Shape, *, chosen: str | None = None, palette: Palette = LIGHT
+    rows: Sequence[LayerSummary], input_shape: Shape, *, chosen: str | None = None, palette: Palette = LIGHT
 ) -> go.Figure:
     """Draw the shapes of a network from left to right: wide and thin at first, narrow and deep later.
 

@@ -4,11 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cnn_core.published import PublishedLayer
 from cnn_core.shapes import format_shape
 from cnn_core.summary import LayerSummary, Shape
-
-Row = LayerSummary | PublishedLayer
 
 WIDTH = 960
 """Width of the sheet, in its own units: pixels, where the page is so wide."""
@@ -99,7 +96,7 @@ class Sheet:
     feature: float
 
 
-def lay_out(rows: Sequence[Row], input_shape: Shape) -> Sheet:
+def lay_out(rows: Sequence[LayerSummary], input_shape: Shape) -> Sheet:
     """Compute where the boxes of a network stand and how large they are.
 
     Args:
@@ -163,7 +160,7 @@ def _slots(lengths: Sequence[float]) -> list[float]:
 _COUNTS = ("num_params", "mult_adds")
 
 
-def _groups(rows: Sequence[Row], input_shape: Shape) -> list[list[Row]]:
+def _groups(rows: Sequence[LayerSummary], input_shape: Shape) -> list[list[LayerSummary]]:
     """Collect the rows that share a box.
 
     Where the network branches, boxes in a row would look as if each were made of the one before it: then all
@@ -175,8 +172,8 @@ def _groups(rows: Sequence[Row], input_shape: Shape) -> list[list[Row]]:
     return apart if is_chain and len(apart) < MAX_APART else _runs(rows, weights_apart=False)
 
 
-def _runs(rows: Sequence[Row], *, weights_apart: bool) -> list[list[Row]]:
-    runs: list[list[Row]] = []
+def _runs(rows: Sequence[LayerSummary], *, weights_apart: bool) -> list[list[LayerSummary]]:
+    runs: list[list[LayerSummary]] = []
     for row in rows:
         mixes = any(len(shape) > 1 for _, shape in row.parameter_shapes)
         if runs and runs[-1][-1].output_shape == row.output_shape and not (weights_apart and mixes):

@@ -7,8 +7,9 @@ import torchinfo
 import torchvision
 from torch import nn
 
-from cnn_core.network import PRESETS
-from cnn_core.published import INPUT_SHAPE, PUBLISHED, layer_table
+from cnn_core.network import PRESETS, Conv, Dropout, MaxPool, Network
+from cnn_core.published import INPUT_SHAPE, PUBLISHED, layer_table, layers
+from cnn_core.summary import summarize
 
 WEIGHTS = {
     "alexnet": torchvision.models.AlexNet_Weights,
@@ -132,6 +133,29 @@ def test_steps_without_a_module_have_rows_but_cost_nothing():
 
 
 @every_network
+def test_a_layer_of_our_own_makes_the_shape_that_torch_makes(name):
+    for row in layer_table(name, (3, 97, 130)):
+        if row.layer is None:
+            assert row.kind in ("add", "adaptive_avg_pool2d", "AdaptiveAvgPool2d", "ReLU6"), row.name
+            continue
+        (own,) = summarize(Network([row.layer]), row.input_shape)
+        assert own.output_shape == row.output_shape, row.name
+        shapes, own_shapes = dict(row.parameter_shapes), dict(own.parameter_shapes)
+        assert shapes.get("weight") == own_shapes.get("weight"), row.name
+        assert shapes.items() <= own_shapes.items(), row.name  # some convolutions have no bias
+
+
+def test_layers_of_our_own_have_the_numbers_of_torchs():
+    residual = {row.name: row.layer for row in layer_table("resnet18", INPUT_SHAPE)}
+    assert residual["conv1"] == Conv(64, kernel_size=7, stride=2, padding=3)
+    assert residual["maxpool"] == MaxPool(3, stride=2, padding=1)
+    assert residual["layer1.0.add"] is None
+    depthwise = {row.name: row.layer for row in layer_table("mobilenet-v2", INPUT_SHAPE)}
+    assert depthwise["features.2.conv.1.0"] == Conv(96, kernel_size=3, stride=2, padding=1, groups=96)
+    assert depthwise["classifier.0"] == Dropout(0.2)
+
+
+@every_network
 def test_receptive_fields_are_where_the_gradient_is(name):
     x, uses = thin_uses(name, 640, 640)
     for row, (_, _, _, output) in zip(module_rows(name, (3, 640, 640)), uses, strict=True):
@@ -142,6 +166,8 @@ def test_receptive_fields_are_where_the_gradient_is(name):
         beyond, _ = gradient_support(output[..., row_index + 1, column + 1], x)
         assert size == row.receptive_field, row.name
         assert tuple((beyond - here).tolist()) == row.effective_stride, row.name
+        expected = zip(row.receptive_field_start, row.effective_stride, (row_index, column), strict=True)
+        assert here.tolist() == [start + index * stride for start, stride, index in expected], row.name
 
 
 @pytest.mark.parametrize(("name", "published"), [("alexnet", 195), ("vgg16", 212)])
@@ -170,8 +196,9 @@ def test_linear_layers_see_all_that_the_last_map_sees(name, height, width):
     x, uses = thin_uses(name, height, width)
     last_map = next(output for _, _, _, output in reversed(uses) if output.dim() == 4)
     last = layer_table(name, (3, height, width))[-1]
-    _, size = gradient_support(last_map, x)
+    first, size = gradient_support(last_map, x)
     assert last.receptive_field == size
+    assert last.receptive_field_start == tuple(first.tolist())
     assert last.effective_stride is None
 
 
@@ -210,8 +237,10 @@ def test_pooling_to_a_fixed_size_sees_where_its_gradient_is():
     pooled = next(output for name, _, _, output in uses if name == "avgpool")
     here, size = gradient_support(pooled[..., 2, 2], x)
     beyond, _ = gradient_support(pooled[..., 3, 3], x)
-    assert size == (259, 259)
-    assert (beyond - here).tolist() == [64, 64]
+    row = next(row for row in layer_table("alexnet", (3, 447, 447)) if row.name == "avgpool")
+    assert size == row.receptive_field == (259, 259)
+    assert (beyond - here).tolist() == [64, 64] == list(row.effective_stride)
+    assert here.tolist() == [start + 2 * 64 for start in row.receptive_field_start]
 
 
 @pytest.mark.parametrize(
@@ -272,9 +301,11 @@ def test_no_weights_are_made_and_no_random_numbers_used(monkeypatch):
         return built[-1]
 
     monkeypatch.setattr(torchvision.models, "get_model", remember)
+    layers._traced.cache_clear()  # as in a fresh process
     before = torch.get_rng_state()
     layer_table("vgg16", INPUT_SHAPE)
     assert torch.equal(torch.get_rng_state(), before)
+    assert len(built) == 1
     assert {parameter.device.type for model in built for parameter in model.parameters()} == {"meta"}
 
 

@@ -1,112 +1,39 @@
-"""The layer tables of published networks as torchvision builds them; no weights are made.
+"""The layer table of a published network, from the modules that torchvision makes on torch's meta device."""
 
-Torch and torchvision are imported when a table is asked for, not before.
-"""
-
+import functools
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from cnn_core.data.registry import unknown
 from cnn_core.geometry import ReceptiveField, as_integer, output_size
-from cnn_core.summary import BYTES_PER_NUMBER, Shape
+from cnn_core.network import BatchNorm, Conv, Dropout, Flatten, Layer, Linear, MaxPool, ReLU
+from cnn_core.published.registry import INPUT_SHAPE, PUBLISHED
+from cnn_core.summary import LayerSummary, Shape
 
 if TYPE_CHECKING:
     from torch import fx, nn
 
-INPUT_SHAPE = (3, 224, 224)
-"""Shape (C, H, W) of the pictures that the published networks were trained on."""
-
 
 @dataclass(frozen=True)
-class PublishedNetwork:
-    """A network that torchvision builds.
-
-    Attributes:
-        title: What to call it on a page.
-        builder: Its name in torchvision.models.
-        sentence: What it is, in one sentence.
-    """
-
-    title: str
-    builder: str
-    sentence: str
-
-
-PUBLISHED: Mapping[str, PublishedNetwork] = MappingProxyType(
-    {
-        "alexnet": PublishedNetwork(
-            "AlexNet",
-            "alexnet",
-            "Five convolutions, the first with kernels of 11 x 11, and three linear layers.",
-        ),
-        "vgg11": PublishedNetwork(
-            "VGG-11", "vgg11", "Eight convolutions of 3 x 3 in five stages, and three linear layers."
-        ),
-        "vgg16": PublishedNetwork(
-            "VGG-16", "vgg16", "Thirteen convolutions of 3 x 3 in five stages, and three linear layers."
-        ),
-        "resnet18": PublishedNetwork(
-            "ResNet-18",
-            "resnet18",
-            "Eight blocks of two convolutions; each block adds its input to its output.",
-        ),
-        "mobilenet-v2": PublishedNetwork(
-            "MobileNet-V2",
-            "mobilenet_v2",
-            "Blocks of cheap convolutions: one mixes the channels, the next sees each channel by itself.",
-        ),
-    }
-)
-"""Name of a network -> what it is. All take colour pictures and give one logit for each of 1,000 classes."""
-
-
-@dataclass(frozen=True)
-class PublishedLayer:
-    """One row of the layer table. The names mean what they mean in `summary.LayerSummary`.
+class PublishedLayer(LayerSummary):
+    """One row of the layer table; what is not said here is as in `summary.LayerSummary`.
 
     Attributes:
         name: Dotted name of the module in torch, such as "layer1.0.conv1". Steps that are no modules have the
             name of their function: "layer1.0.add". A module that is used twice has two rows of one name.
+        layer: The equal layer of `cnn_core.network`; a convolution without bias is told by `parameter_shapes`.
+            None where there is none, as for "add", "ReLU6" and pooling to a fixed size.
+        input_shape: Shape of what comes in; of an addition, of each of the two.
+        receptive_field: Where paths meet, it reaches from the first to the last pixel that any of them sees.
+        effective_stride: None also after pooling to a fixed size whose windows are not all alike.
         kind: Class of the module, or the function: "Conv2d", "add".
-        input_shape: Shape of what comes in, without the batch axis; of an addition, of each of the two.
-        output_shape: Shape of what goes out, without the batch axis.
-        parameter_shapes: Name and shape of each parameter, such as ("weight", (64, 3, 7, 7)).
-        receptive_field: (height, width) in input pixels of what one output sees, padding included. Where paths
-            meet, it reaches from the first to the last pixel that any of them sees. From the first layer on
-            that sees a whole map (linear, or pooling to 1 x 1): of what all positions of the last feature map
-            see together, padding left out.
-        effective_stride: (height, width) in input pixels between what neighbouring outputs see. None where
-            there is no such number: from the first layer on that sees a whole map, and after pooling to a fixed
-            size whose windows are not all alike.
     """
 
-    name: str
+    layer: Layer | None
     kind: str
-    input_shape: Shape
-    output_shape: Shape
-    parameter_shapes: tuple[tuple[str, Shape], ...]
-    receptive_field: tuple[int, int]
-    effective_stride: tuple[int, int] | None
-
-    @property
-    def num_params(self) -> int:
-        """Number of trained numbers, biases included."""
-        return sum(math.prod(shape) for _, shape in self.parameter_shapes)
-
-    @property
-    def mult_adds(self) -> int:
-        """Multiplications for one example: each weight is used once at each output position."""
-        num_weights = sum(math.prod(shape) for name, shape in self.parameter_shapes if name == "weight")
-        return num_weights * math.prod(self.output_shape[1:])
-
-    @property
-    def activation_bytes(self) -> int:
-        """Memory that the output of one example takes as float32, in bytes."""
-        return math.prod(self.output_shape) * BYTES_PER_NUMBER
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,22 +116,25 @@ def _checked_input_shape(name: str, input_shape: Sequence[int]) -> Shape:
     return shape
 
 
-def _traced(builder: str) -> Iterator[tuple["fx.Node", str, "nn.Module | None"]]:
-    """Yield each step of a network in the order of execution: node of the graph, dotted name, module if any."""
+@functools.cache
+def _traced(builder: str) -> tuple[tuple["fx.Node", str, "nn.Module | None"], ...]:
+    """List the steps of a network in the order of execution: node of the graph, dotted name, module if any."""
     import torch
     import torchvision
     from torch import fx
 
     with torch.device("meta"):
         model = torchvision.models.get_model(builder, weights=None)
+    steps = []
     for node in fx.Tracer().trace(model).nodes:
         if node.op == "call_module":
-            yield node, node.target, model.get_submodule(node.target)
+            steps.append((node, node.target, model.get_submodule(node.target)))
         elif node.op == "call_function":
             parents = list(node.meta.get("nn_module_stack", {}))[-1:]
-            yield node, ".".join([*parents, node.target.__name__]), None
+            steps.append((node, ".".join([*parents, node.target.__name__]), None))
         elif node.op == "placeholder":
-            yield node, node.name, None
+            steps.append((node, node.name, None))
+    return tuple(steps)
 
 
 def _made(
@@ -303,9 +233,32 @@ def _row(label: str, kind: str, module: "nn.Module | None", made: _Map) -> Publi
     return PublishedLayer(
         name=label,
         kind=kind,
+        layer=_equal_layer(kind, module),
         input_shape=made.sources[0].shape,
         output_shape=made.shape,
         parameter_shapes=tuple((name, tuple(parameter.shape)) for name, parameter in parameters),
         receptive_field=tuple(field.size for field in made.fields),
+        receptive_field_start=tuple(field.start for field in made.fields),
         effective_stride=None if 0 in strides else strides,
     )
+
+
+def _equal_layer(kind: str, module: "nn.Module | None") -> Layer | None:
+    """Find the layer of `cnn_core.network` that does what a step does."""
+    match kind:
+        case "Conv2d":
+            names = ("kernel_size", "stride", "padding", "dilation", "groups")
+            return Conv(module.out_channels, **{name: getattr(module, name) for name in names})
+        case "MaxPool2d" if module.dilation == 1:
+            return MaxPool(module.kernel_size, stride=module.stride, padding=module.padding)
+        case "Linear":
+            return Linear(module.out_features)
+        case "BatchNorm2d":
+            return BatchNorm()
+        case "Dropout":
+            return Dropout(module.p)
+        case "ReLU":
+            return ReLU()
+        case "flatten":
+            return Flatten()
+    return None
