@@ -22,12 +22,13 @@ else:
             st.Page("pages/chapter/pooling.py", title="Pooling", icon=":material/compress:"),
         ],
         "Networks": [
+            st.Page("pages/networks/architecture.py", title="Architecture", icon=":material/schema:"),
             st.Page(
                 "pages/networks/lenet_trainer.py",
                 title="LeNet trainer",
                 icon=":material/model_training:",
                 url_path="lenet-trainer",
-            )
+            ),
         ],
     }
     st.navigation(pages).run()

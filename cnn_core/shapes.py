@@ -29,7 +29,9 @@ def parse_shape(text: str) -> tuple[int, ...]:
         raise ValueError(f"input {text[:40]!r} is not a shape: write it as 1x28x28")
     shape = tuple(int(part) for part in parts)
     if len(shape) > MAX_AXES:
-        raise ValueError(f"input {text[:40]!r} has {len(shape)} sizes, not 3 (C, H, W), 2 (C, L) or 1 (features)")
+        raise ValueError(
+            f"input {text[:40]!r} has {len(shape)} sizes, not 3 (C, H, W), 2 (C, L) or 1 (features)"
+        )
     for size in shape:
         if not 1 <= size <= MAX_SIZE:
             raise ValueError(f"size {size:,} of the input is not between 1 and {MAX_SIZE:,}")

@@ -16,16 +16,14 @@ from cnn_core.network import (
     MaxPool,
     Pool,
 )
-from cnn_core.published import PublishedLayer
 from cnn_core.summary import BYTES_PER_NUMBER, LayerSummary
 from ui.wording import count
 
-Row = LayerSummary | PublishedLayer
 Lines = list[tuple[str, str]]
 """Label and arithmetic of each step; those that compute something end in "= result"."""
 
 
-def arithmetic(row: Row, before: Row | None) -> dict[str, Lines]:
+def arithmetic(row: LayerSummary, before: LayerSummary | None) -> dict[str, Lines]:
     """Write down how the numbers of a row come about.
 
     Args:
@@ -53,7 +51,7 @@ def arithmetic(row: Row, before: Row | None) -> dict[str, Lines]:
     }
 
 
-def _what(row: Row) -> Layer | str:
+def _what(row: LayerSummary) -> Layer | str:
     """Return the layer of a row; for a step of a published network that is none of ours, its name."""
     return row.kind if row.layer is None else row.layer
 
@@ -61,7 +59,7 @@ def _what(row: Row) -> Layer | str:
 # Shapes
 
 
-def _output_shape(row: Row) -> Lines:
+def _output_shape(row: LayerSummary) -> Lines:
     channels = f"{row.output_shape[0]:,}"
     shape = _product(row.output_shape, " x ")
     match _what(row):
@@ -89,7 +87,7 @@ def _output_shape(row: Row) -> Lines:
     return [("Shape", f"{shape}, as before: each number becomes one number")]
 
 
-def _sizes(row: Row) -> Lines:
+def _sizes(row: LayerSummary) -> Lines:
     steps = []
     for axis, size in enumerate(row.input_shape[1:]):
         reach, first = _effective_kernel(row.layer, axis)
@@ -112,7 +110,7 @@ def _effective_kernel(layer: Conv | Pool, axis: int) -> tuple[int, Lines]:
 # Costs
 
 
-def _num_params(row: Row) -> Lines:
+def _num_params(row: LayerSummary) -> Lines:
     shapes = dict(row.parameter_shapes)
     if not shapes:
         return [("Parameters", f"none, because {_why_untrained(_what(row))}")]
@@ -138,7 +136,7 @@ def _num_params(row: Row) -> Lines:
     return [*lines, ("Biases", f"{num_biases:,}, one for each {one_for_each}"), ("Together", together)]
 
 
-def _outputs_and_inputs(row: Row) -> str:
+def _outputs_and_inputs(row: LayerSummary) -> str:
     return f"{count(row.output_shape[0], 'output')} · {count(row.input_shape[0], 'input')}"
 
 
@@ -157,7 +155,7 @@ def _why_untrained(what: Layer | str) -> str:
     return "its function is fixed"
 
 
-def _mult_adds(row: Row) -> Lines:
+def _mult_adds(row: LayerSummary) -> Lines:
     weight = dict(row.parameter_shapes).get("weight")
     positions = row.output_shape[1:]
     if not weight:
@@ -171,7 +169,7 @@ def _mult_adds(row: Row) -> Lines:
     return [("Multiplications", words)]
 
 
-def _activation_bytes(row: Row) -> Lines:
+def _activation_bytes(row: LayerSummary) -> Lines:
     numbers = f"{_product(row.output_shape)} numbers · {BYTES_PER_NUMBER} bytes"
     return [("Memory", f"{numbers} = {row.activation_bytes:,} bytes")]
 
@@ -179,7 +177,7 @@ def _activation_bytes(row: Row) -> Lines:
 # Receptive fields
 
 
-def _receptive_field(row: Row, before: Row | None) -> Lines:
+def _receptive_field(row: LayerSummary, before: LayerSummary | None) -> Lines:
     if row.receptive_field is None:
         return [("Receptive field", _NO_AXES)]
     if _sees_whole_map(row) and not _saw_whole_map(row, before):
@@ -195,14 +193,14 @@ def _receptive_field(row: Row, before: Row | None) -> Lines:
     return _unchanged(row.receptive_field, "as before" if before else "as a pixel of the input sees itself")
 
 
-def _sees_whole_map(row: Row) -> bool:
+def _sees_whole_map(row: LayerSummary) -> bool:
     is_pooled_to_one = (
         row.layer is None and "adaptive" in row.kind.lower() and set(row.output_shape[1:]) == {1}
     )
     return is_pooled_to_one or isinstance(row.layer, Linear | GlobalAveragePool)
 
 
-def _saw_whole_map(row: Row, before: Row | None) -> bool:
+def _saw_whole_map(row: LayerSummary, before: LayerSummary | None) -> bool:
     """Tell whether the outputs above had no neighbours any more, and saw the same pixels."""
     return (
         before is not None
@@ -212,7 +210,7 @@ def _saw_whole_map(row: Row, before: Row | None) -> bool:
     )
 
 
-def _pixels(row: Row) -> list[str]:
+def _pixels(row: LayerSummary) -> list[str]:
     return [
         f"pixels {start:,} to {start + size - 1:,}: {start + size - 1:,} − {start:,} + 1 = {size:,}"
         if size
@@ -221,7 +219,7 @@ def _pixels(row: Row) -> list[str]:
     ]
 
 
-def _after_window(row: Row, axis: int) -> Lines:
+def _after_window(row: LayerSummary, axis: int) -> Lines:
     """Add what a window sees more: its own size and stride tell what came in, also where paths branch."""
     reach, first = _effective_kernel(row.layer, axis)
     stride = row.effective_stride[axis] // row.layer.stride[axis]
@@ -229,7 +227,7 @@ def _after_window(row: Row, axis: int) -> Lines:
     return [*first, ("", f"{after - (reach - 1) * stride:,} + ({reach:,} − 1) · {stride:,} = {after:,}")]
 
 
-def _after_widest_window(row: Row, before: Row, axis: int) -> Lines:
+def _after_widest_window(row: LayerSummary, before: LayerSummary, axis: int) -> Lines:
     """Add what pooling to a fixed size sees more; its windows need not be alike."""
     seen, after, stride = (
         before.receptive_field[axis],
@@ -240,7 +238,7 @@ def _after_widest_window(row: Row, before: Row, axis: int) -> Lines:
     return [("", f"{seen:,} + ({widest:,} − 1) · {stride:,} = {after:,}")]
 
 
-def _effective_stride(row: Row, before: Row | None) -> Lines:
+def _effective_stride(row: LayerSummary, before: LayerSummary | None) -> Lines:
     strides = row.effective_stride
     if strides is None:
         return [("Effective stride", _why_no_stride(row, before))]
@@ -264,7 +262,7 @@ def _effective_stride(row: Row, before: Row | None) -> Lines:
 _NO_AXES = "none, because the input has no height and width"
 
 
-def _why_no_stride(row: Row, before: Row | None) -> str:
+def _why_no_stride(row: LayerSummary, before: LayerSummary | None) -> str:
     if row.receptive_field is None:
         return _NO_AXES
     if before and before.effective_stride is None:

@@ -49,8 +49,16 @@ def errors_in_place() -> Iterator[None]:
     try:
         yield
     except ValueError as error:
-        # A message may quote what a visitor typed: no link, picture or formula may come of it.
-        st.error(re.sub(r"([\\`*~\[\]<$])", r"\\\1", str(error)), icon=":material/error:")
+        refusal(error)
+
+
+def refusal(error: Exception) -> None:
+    """Show why something is refused; further lines of the message, which point at a place, stay aligned."""
+    message, *pointing = str(error).splitlines()
+    # A message may quote what a visitor typed: no link, picture or formula may come of it.
+    st.error(re.sub(r"([\\`*~\[\]<$])", r"\\\1", message), icon=":material/error:")
+    if pointing:
+        st.code("\n".join(pointing), language=None)
 
 
 def try_this(settings: Sequence[Setting], *, prefix: str) -> None:

@@ -39,13 +39,14 @@ def followed_run() -> runs.Run | None:
     Raises:
         runs.UnknownRun: If the address names a run that is not here.
     """
-    run = runs.get(st.query_params["run"]) if "run" in st.query_params else _last_run()
+    run = runs.get(st.query_params["run"]) if "run" in st.query_params else last_run()
     if run:
         follow(run.id)
     return run
 
 
-def _last_run() -> runs.Run | None:
+def last_run() -> runs.Run | None:
+    """Return the run that the visitor followed last, if it is still here."""
     if _FOLLOWED not in st.session_state:
         st.session_state[_FOLLOWED] = None
         return next((run for run in runs.list(owner()) if not run.is_over), None)

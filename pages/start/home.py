@@ -18,6 +18,7 @@ CHAPTER = [
     ("pages/chapter/padding_stride.py", "How large is the output, and which pixels does it see?"),
     ("pages/chapter/channels.py", "How do several inputs become several outputs?"),
     ("pages/chapter/pooling.py", "What is lost, and what is won, when a picture is made smaller?"),
+    ("pages/networks/architecture.py", "What shape do the numbers have on their way, and what does it cost?"),
     ("pages/networks/lenet_trainer.py", "What does a whole network learn from real pictures?"),
 ]
 

@@ -28,15 +28,15 @@ FLAGS = [
 
 
 class Server:
-    """The app on a free port of the loopback interface."""
+    """The app, or another script, on a free port of the loopback interface."""
 
-    def __init__(self, environment: dict[str, str], log: Path):
+    def __init__(self, environment: dict[str, str], log: Path, *, script: str = "app.py"):
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         self.url = f"http://127.0.0.1:{port}"
         self.log = log
-        command = [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}"]
+        command = [sys.executable, "-m", "streamlit", "run", script, f"--server.port={port}"]
         with log.open("wb") as out:
             self.process = subprocess.Popen(
                 [*command, "--server.address=127.0.0.1"],

@@ -1,0 +1,71 @@
+"""The weights that a network on the page has: fresh ones, or those of the visitor's training."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+
+from cnn_core import inspection, runs
+from cnn_core.network import Network, parse
+from cnn_core.network import format as format_network
+from cnn_core.training import checkpoints
+from cnn_core.training.settings import MAX_SEED
+from ui import controls, visitor
+
+FRESH, TRAINED = "Fresh", "From your training"
+
+
+@dataclass(frozen=True, eq=False)
+class Weights:
+    """The parameters of a network.
+
+    Attributes:
+        parameters: Name -> values.
+        origin: Where they come from: the same for the same network and values, so that results can be kept.
+        words: The same for people, after "they are".
+    """
+
+    parameters: Mapping[str, np.ndarray]
+    origin: str
+    words: str
+
+
+def choose(network: Network, input_shape: tuple[int, ...]) -> Weights:
+    """Draw the control, and return the weights.
+
+    Trained ones are offered if the run that the visitor followed last has this network and this input.
+    """
+    controls.reserve({"a-from": FRESH, "a-seed": 0})
+    run = fitting_run(network, input_shape)
+    kinds = [FRESH, TRAINED] if run else [FRESH]
+    kind = controls.choice("Weights", kinds, key="a-from", default=kinds[-1])
+    if kind == TRAINED:
+        accuracy = f" Its test accuracy is {run.result.test_accuracy:.3f}." if run.result else ""
+        st.caption(f"As your last training of this network left them.{accuracy}")
+        return Weights(_trained(run.id), run.id, "those of your training")
+    seed = controls.integer("Seed", key="a-seed", default=0, low=0, high=MAX_SEED, as_box=True)
+    st.caption(
+        "Drawn by chance, as a training begins. Train this network, come back, and its learned weights are here."
+    )
+    parameters = _fresh(format_network(network), input_shape, seed)
+    return Weights(parameters, f"seed {seed}", "drawn by chance, not trained")
+
+
+def fitting_run(network: Network, input_shape: tuple[int, ...]) -> runs.Run | None:
+    """Return the run that the visitor followed last, if it has trained this network on such inputs."""
+    run = visitor.last_run()
+    if run is None or not run.is_over or not run.checkpoint.is_dir():
+        return None
+    fits = run.settings.layers == network and run.settings.spec.input_shape == input_shape
+    return run if fits else None
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _fresh(notation: str, input_shape: tuple[int, ...], seed: int) -> dict[str, np.ndarray]:
+    return inspection.draw_parameters(parse(notation), input_shape, seed=seed)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _trained(run_id: str) -> dict[str, np.ndarray]:
+    return checkpoints.load_weights(runs.get(run_id).checkpoint)
