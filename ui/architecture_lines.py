@@ -14,6 +14,7 @@ from cnn_core.network import (
     Linear,
     MaxPool,
 )
+from cnn_core.published import PublishedLayer
 from cnn_core.shapes import format_shape
 from cnn_core.summary import LayerSummary
 from ui.layer_arithmetic import arithmetic
@@ -57,7 +58,7 @@ def lines(
     written = [
         Line(
             name=row.name,
-            words=words(row.layer, num_axes) if row.layer else row.kind,
+            words=_row_words(row, num_axes),
             cells=_cells(row, before, sums, most),
             layer=row.layer,
         )
@@ -107,6 +108,15 @@ def _cells(
 
 def _both(sizes: tuple[int, ...] | None) -> str:
     return "–" if sizes is None else format_shape(sizes)
+
+
+def _row_words(row: LayerSummary, num_axes: int) -> str:
+    """Say what a step does; the names of published ones do not tell it."""
+    if not isinstance(row, PublishedLayer):
+        return words(row.layer, num_axes)
+    if row.layer is None or isinstance(row.layer, Activation | BatchNorm):
+        return row.kind
+    return words(row.layer, num_axes)
 
 
 def words(layer: Layer, num_axes: int) -> str:

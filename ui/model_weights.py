@@ -36,9 +36,13 @@ def choose(network: Network, input_shape: tuple[int, ...]) -> Weights:
 
     Trained ones are offered if the run that the visitor followed last has this network and this input.
     """
-    controls.reserve({"a-from": FRESH, "a-seed": 0})
+    controls.reserve({"a-seed": 0})
     run = fitting_run(network, input_shape)
     kinds = [FRESH, TRAINED] if run else [FRESH]
+    if run and st.session_state.get("a-trained-run") != run.id:  # a new training: its weights are what he came for
+        st.session_state["a-trained-run"] = run.id
+        if "a-from" in st.session_state:
+            st.session_state["a-from"] = TRAINED
     kind = controls.choice("Weights", kinds, key="a-from", default=kinds[-1])
     if kind == TRAINED:
         accuracy = f" Its test accuracy is {run.result.test_accuracy:.3f}." if run.result else ""

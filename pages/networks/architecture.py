@@ -26,7 +26,8 @@ def show_table(chosen: Chosen) -> None:
     chosen_network.show_table(chosen)
     if not chosen.rows:
         return
-    page.reading(architecture_text.in_and_out(chosen.rows, chosen.input_shape))
+    up_to = f"Up to {chosen.rows[-1].name}: " if chosen.reason else ""
+    page.reading(up_to + architecture_text.in_and_out(chosen.rows, chosen.input_shape))
     st.markdown(architecture_text.where_it_goes(chosen.rows))
     if chosen.obstacle:
         st.warning(f"This network is counted, but not built: {chosen.obstacle}.", icon=":material/scale:")
@@ -126,7 +127,7 @@ def where_to_train(chosen: Chosen) -> tuple[str, str]:
 
 
 def show_shapes(chosen: Chosen) -> None:
-    st.subheader("The shapes, to scale", anchor=False)
+    st.subheader("The shapes, to scale", anchor="shapes")
     page.figure(
         plots.shapes(chosen.rows, chosen.input_shape, palette=page.palette()),
         key="a-shapes",
@@ -165,6 +166,7 @@ def main() -> None:
         "What shape do the numbers have on their way through a network, and what does each layer cost?",
         ideas=["output shape", "parameters", "mult-adds", "receptive field", "from wide to deep"],
     )
+    st.markdown("[Shapes](#shapes) · [A picture on its way](#numbers) · [What one output sees](#seen)")
     chosen = chosen_network.choose()
     show_table(chosen)
     if chosen.rows:
