@@ -26,6 +26,7 @@ SETTINGS = [
         {
             "a-network": "conv8k9s2p4-relu-conv16k9s2p4-relu-conv32k9s2p4-relu-gap-5",
             "a-input": "1x256",
+            "a-view": "What one output sees",
         },
     ),
 ]

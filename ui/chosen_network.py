@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import streamlit as st
@@ -17,7 +17,7 @@ from cnn_core.summary import LayerSummary, check_budget, follow
 from cnn_core.training.settings import Settings, find_network
 from ui import architecture_lines, controls, layer_table, page
 
-NETWORK, INPUT, START = "a-network", "a-input", "a-start"
+NETWORK, INPUT, START, EDITED = "a-network", "a-input", "a-start", "a-edited"
 MAX_CHARS = 2000
 OWN = "own"
 USUAL_NETWORK = format_network(LENET)
@@ -59,15 +59,15 @@ class Chosen:
         return self.network.layers if self.network else ()
 
     @property
-    def title(self) -> str:
-        """What to call it."""
-        named = PUBLISHED if self.is_published else PRESETS
-        return named[_name_of(self)].title if _name_of(self) in named else "This network"
+    def fitting(self) -> Network | None:
+        """The network of the layers that fit; None if there is none, or if it is published."""
+        return Network([row.layer for row in self.rows]) if self.network and self.rows else None
 
 
 def choose() -> Chosen:
-    """Draw the controls, apply what was done in the layer table, and return what is to be shown."""
-    _apply_edit()
+    """Draw the controls, and return what is to be shown."""
+    if EDITED in st.session_state:
+        st.session_state[NETWORK] = st.session_state.pop(EDITED)
     _write_presets_out()
     left, right = st.columns([3, 2], gap="large")
     with right:
@@ -95,6 +95,25 @@ def choose() -> Chosen:
     return chosen
 
 
+def edited(chosen: Chosen) -> Chosen | None:
+    """Return what the visitor has just made of it in the layer table; None if nothing was done there.
+
+    The controls show it when the whole page has been run again.
+    """
+    if chosen.is_published:
+        return None
+    before = None
+    if EDITED in st.session_state:  # a second edit, before the page has been run again
+        chosen = before = _follow(_read(st.session_state[EDITED]), chosen.input_shape)
+    fixes = [fix.network.layers for fix in chosen.fixes]
+    layers = layer_table.received("a-", chosen.layers, fixes=fixes)
+    if layers is None:
+        return before
+    network = Network(layers) if layers else None
+    st.session_state[EDITED] = format_network(network) if network else ""
+    return _follow(network, chosen.input_shape)
+
+
 def _readable(key: str, text: str, read: Callable[[str], Any], *, default: str) -> Any:
     """Read a typed text; where that cannot be done, say so and go on with the last that could be read."""
     try:
@@ -102,13 +121,9 @@ def _readable(key: str, text: str, read: Callable[[str], Any], *, default: str) 
     except ValueError as error:
         page.refusal(error)
         st.caption("Below is the last one that could be read.")
-        return _last_good(key, read, default)
+        return read(st.session_state.get(f"{key}-good", default))
     st.session_state[f"{key}-good"] = text
     return value
-
-
-def _last_good(key: str, read: Callable[[str], Any], default: str) -> Any:
-    return read(st.session_state.get(f"{key}-good", default))
 
 
 def _read(text: str) -> str | Network | None:
@@ -131,8 +146,8 @@ def _follow(network: str | Network | None, shape: tuple[int, ...]) -> Chosen:
     text = format_network(network)
     rows, reason = follow(network, shape)
     fixes = suggest(network, shape) if reason else ()
-    obstacle = "" if reason else _over_budget(network, shape)
-    return Chosen(text, network, shape, rows, reason, fixes, obstacle)
+    chosen = Chosen(text, network, shape, rows, reason, fixes)
+    return replace(chosen, obstacle=_over_budget(chosen.fitting, shape)) if rows else chosen
 
 
 def _over_budget(network: Network, shape: tuple[int, ...]) -> str:
@@ -150,22 +165,6 @@ def _over_budget(network: Network, shape: tuple[int, ...]) -> str:
 def _published_rows(name: str, shape: tuple[int, ...]) -> list[LayerSummary]:
     with st.spinner("PyTorch follows a picture through it. The first time that takes some seconds."):
         return beside.layer_table(name, shape)
-
-
-def _apply_edit() -> None:
-    """Take what the visitor did in the table into the text of the network."""
-    if NETWORK not in st.session_state:  # nothing has been shown yet
-        return
-    network = _last_good(NETWORK, _read, USUAL_NETWORK)
-    if isinstance(network, str):
-        return
-    shape = _last_good(INPUT, parse_shape, USUAL_INPUT)
-    fixes = suggest(network, shape) if network else ()
-    edited = layer_table.received(
-        "a-", network.layers if network else (), fixes=[fix.network.layers for fix in fixes]
-    )
-    if edited is not None:
-        st.session_state[NETWORK] = format_network(Network(edited)) if edited else ""
 
 
 def _write_presets_out() -> None:

@@ -39,7 +39,9 @@ def choose(network: Network, input_shape: tuple[int, ...]) -> Weights:
     controls.reserve({"a-seed": 0})
     run = fitting_run(network, input_shape)
     kinds = [FRESH, TRAINED] if run else [FRESH]
-    if run and st.session_state.get("a-trained-run") != run.id:  # a new training: its weights are what he came for
+    if (
+        run and st.session_state.get("a-trained-run") != run.id
+    ):  # a new training: its weights are what he came for
         st.session_state["a-trained-run"] = run.id
         if "a-from" in st.session_state:
             st.session_state["a-from"] = TRAINED

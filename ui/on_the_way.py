@@ -52,7 +52,7 @@ def section(network: Network, input_shape: Shape, picture: Picture, *, parameter
         picture: What goes in.
         parameters: Parameters of the network by name.
     """
-    st.subheader("Layer by layer: a picture on its way", anchor="layer-by-layer")
+    st.subheader("Layer by layer: a picture on its way", anchor=False)
     rows = summarize(network, input_shape)
     if reason := _too_much(rows):
         st.info(reason, icon=":material/hourglass_disabled:")

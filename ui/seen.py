@@ -43,7 +43,7 @@ def section(
         picture: What goes through it.
         weights: The network's; None if none are made, as for a published one.
     """
-    st.subheader("What one output sees", anchor="seen")
+    st.subheader("What one output sees", anchor=False)
     if len(input_shape) == 1:
         st.markdown(
             "The input is a vector. Its numbers have no neighbours, and a linear layer sees all of them. Choose a "

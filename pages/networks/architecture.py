@@ -1,4 +1,5 @@
 import math
+import time
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -10,6 +11,7 @@ from ui import (
     architecture_code,
     architecture_text,
     chosen_network,
+    controls,
     model_input,
     model_weights,
     on_the_way,
@@ -19,10 +21,24 @@ from ui import (
 from ui.architecture_settings import SETTINGS
 from ui.chosen_network import Chosen
 
+SHAPES, WAY, SEEN = "The shapes, to scale", "Layer by layer", "What one output sees"
+VIEWS = (SHAPES, WAY, SEEN)
+PAINTING_SECONDS = 0.15
+"""What a browser needs to show a new table, before it is kept busy by figures."""
 MAX_ONNX_PARAMS = 10_000_000
 
 
+@st.fragment
 def show_table(chosen: Chosen) -> None:
+    """Draw the table by itself first, so that an edit is answered before the figures are drawn anew."""
+    edited = chosen_network.edited(chosen)
+    draw_table(edited or chosen)
+    if edited:
+        time.sleep(PAINTING_SECONDS)
+        st.rerun()
+
+
+def draw_table(chosen: Chosen) -> None:
     chosen_network.show_table(chosen)
     if not chosen.rows:
         return
@@ -126,8 +142,19 @@ def where_to_train(chosen: Chosen) -> tuple[str, str]:
     return name, ""
 
 
+def show_view(chosen: Chosen) -> None:
+    """Show one look at the network: a page that drew all of them would be slow to answer an edit."""
+    view = controls.choice("Look at", VIEWS, key="a-view")
+    if view == SHAPES:
+        show_shapes(chosen)
+    elif math.prod(chosen.input_shape) > chosen_network.MAX_INPUT_NUMBERS:
+        st.info("The input is too large to be drawn number by number.", icon=":material/scale:")
+    else:
+        show_numbers(chosen, view)
+
+
 def show_shapes(chosen: Chosen) -> None:
-    st.subheader("The shapes, to scale", anchor="shapes")
+    st.subheader("The shapes, to scale", anchor=False)
     page.figure(
         plots.shapes(chosen.rows, chosen.input_shape, palette=page.palette()),
         key="a-shapes",
@@ -136,18 +163,24 @@ def show_shapes(chosen: Chosen) -> None:
     )
 
 
-def show_numbers(chosen: Chosen) -> None:
-    """Show what needs a real input: its way through the network, and how much of it an output sees."""
-    st.header("With real numbers", anchor="numbers")
+def show_numbers(chosen: Chosen, view: str) -> None:
+    """Show what needs a real input: its way through the network, or how much of it an output sees."""
     left, right = st.columns(2, gap="large")
     with left:
         picture = model_input.choose(chosen.input_shape, key_prefix="a-")
     weights = None
-    if chosen.network and not chosen.obstacle:
+    if chosen.fitting and not chosen.obstacle:
         with right:
-            weights = model_weights.choose(chosen.network, chosen.input_shape)
-        on_the_way.section(chosen.network, chosen.input_shape, picture, parameters=weights.parameters)
-    seen.section(chosen.network, chosen.rows, chosen.input_shape, picture, weights)
+            weights = model_weights.choose(chosen.fitting, chosen.input_shape)
+    if view == SEEN:
+        seen.section(chosen.fitting, chosen.rows, chosen.input_shape, picture, weights)
+    elif weights:
+        on_the_way.section(chosen.fitting, chosen.input_shape, picture, parameters=weights.parameters)
+    else:
+        why = (
+            "A published network has no weights here" if chosen.is_published else "No weights are made for it"
+        )
+        st.info(f"{why}, so no picture can go through it.", icon=":material/info:")
 
 
 def explain(chosen: Chosen) -> None:
@@ -166,16 +199,13 @@ def main() -> None:
         "What shape do the numbers have on their way through a network, and what does each layer cost?",
         ideas=["output shape", "parameters", "mult-adds", "receptive field", "from wide to deep"],
     )
-    st.markdown("[Shapes](#shapes) · [A picture on its way](#numbers) · [What one output sees](#seen)")
     chosen = chosen_network.choose()
     show_table(chosen)
     if chosen.rows:
-        show_shapes(chosen)
+        show_view(chosen)
         show_next_steps(chosen)
     page.try_this(SETTINGS, prefix="a-")
     if chosen.rows and not chosen.reason:
-        if math.prod(chosen.input_shape) <= chosen_network.MAX_INPUT_NUMBERS:
-            show_numbers(chosen)
         explain(chosen)
 
 

@@ -10,6 +10,7 @@ from cnn_core.shapes import parse_shape
 from cnn_core.summary import summarize
 from ui.layer_table import _token
 
+VIEWS = ["The shapes, to scale", "Layer by layer", "What one output sees"]
 PAGE = "networks/architecture.py"
 LENET = format_network(PRESETS["lenet"].network)
 
@@ -126,8 +127,9 @@ def act_on_last_good(app, **action):
         ("norm-drop0.1-tanh", "1x28x28"),
     ],
 )
-def test_any_link_opens_without_a_traceback(open_page, network, shape):
-    app = open_page(PAGE, **{"a-network": network, "a-input": shape})
+@pytest.mark.parametrize("view", VIEWS)
+def test_any_link_opens_without_a_traceback(open_page, network, shape, view):
+    app = open_page(PAGE, **{"a-network": network, "a-input": shape, "a-view": view})
     assert not app.exception
     assert not any("Something went wrong" in error.value for error in app.error)
 
@@ -137,6 +139,20 @@ def test_a_network_over_the_budget_is_counted_and_not_built(open_page):
     assert any("2,539,800,010 parameters" in text for text in texts(app))
     assert "counted, but not built: num_params 2,539,800,010" in app.warning[0].value
     assert app.button(key="a-train").disabled
+
+
+def test_a_picture_goes_as_far_as_the_layers_fit(open_page):
+    app = open_page(PAGE, **{"a-network": "conv6k5-relu-10", "a-view": VIEWS[1]})
+    assert any("784 numbers in, 3,456 numbers out" in text for text in texts(app))
+    assert not any("linear1" in text for text in texts(app) if text.startswith("**"))
+
+
+def test_a_published_network_shows_what_an_output_sees_but_no_maps(open_page):
+    query = {"a-network": "alexnet", "a-input": "3x224x224"}
+    app = open_page(PAGE, **query, **{"a-view": VIEWS[1]})
+    assert "A published network has no weights here" in app.info[0].value
+    app = open_page(PAGE, **query, **{"a-view": VIEWS[2]})
+    assert any("can see 195 x 195 pixels" in text for text in texts(app))
 
 
 def test_train_this_says_why_not(open_page):

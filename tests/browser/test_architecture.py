@@ -59,6 +59,18 @@ def test_an_edit_reaches_the_line_the_address_and_the_reading_and_is_undone(arch
     assert here.visitor.exceptions() == []
 
 
+def test_quick_edits_are_all_done_and_the_page_follows(architecture):
+    here = architecture()
+    press = """(root, names) => names.forEach((name) =>
+      [...root.querySelectorAll('button')].find((one) => one.ariaLabel === name).click())"""
+    here.table.evaluate(press, ["Remove relu1", "Duplicate linear1", "Move flatten down", "Remove conv1"])
+    expect(here.line).to_have_value("10-flatten-10")
+    for text in ("conv4k5s3-10-flatten-10", "conv4k5s3-flatten-10-10", "conv4k5s3-flatten-10", SMALL):
+        here.button("Undo").click()
+        expect(here.line).to_have_value(text)
+    assert here.visitor.exceptions() == []
+
+
 def test_a_line_with_a_mistake_is_underlined_and_the_table_stays_and_can_be_edited(architecture):
     here = architecture()
     here.type("conv4k5s3-rellu-flatten-10")
@@ -108,6 +120,7 @@ def test_train_this_opens_the_trainer_and_what_is_learned_comes_back(architectur
     page.get_by_text("Finished.").wait_for(timeout=90_000)
     here.visitor.settle()
     page.get_by_role("link", name="Open in Architecture").click()
+    page.get_by_role("radio", name="Layer by layer").click()
     expect(page.get_by_text("As your last training of this network left them.")).to_be_visible()
     assert here.visitor.exceptions() == []
 
