@@ -21,6 +21,7 @@ from cnn_core.shapes import format_shape, parse_shape
 from cnn_core.summary import BYTES_PER_NUMBER, LayerSummary, summarize
 from cnn_core.training import (
     OPTIMIZERS,
+    SCHEDULES,
     EpochEnded,
     Event,
     Failed,
@@ -33,10 +34,42 @@ from cnn_core.training import train as start_training
 from cnn_core.training.settings import find_network
 
 if TYPE_CHECKING:
-    from cnn_core.training.loop import State
+    from cnn_core.training.state import State
 
 USER_ERROR = 2
 INTERRUPTED = 130
+
+
+_TRAIN_OPTIONS = {
+    "what is trained": {
+        "network": f"{', '.join(PRESETS)}, or a notation such as conv6k5-relu-...",
+        "seed": "decides the first parameters and all that is drawn at random",
+    },
+    "pictures": {
+        "data": ", ".join(DATASETS),
+        "validation_fraction": "part of the training pictures kept apart; 0 trains on all of them",
+        "train_fraction": "part of the others that is trained on",
+        "shift": "move each picture at random, by up to so many pixels",
+        "flip": "mirror each picture with a chance of one half",
+    },
+    "steps": {
+        "optimizer": ", ".join(OPTIMIZERS),
+        "learning_rate": "the largest one, where the schedule changes it",
+        "schedule": f"of the learning rate: {', '.join(SCHEDULES)}",
+        "momentum": "of sgd",
+        "nesterov": "take Nesterov's momentum, with sgd",
+        "weight_decay": "0 for none",
+        "label_smoothing": "part of the target that is spread over all classes",
+        "batch_size": "pictures in a step",
+    },
+    "when it ends": {
+        "num_epochs": "passes over the training pictures, at most",
+        "target_accuracy": "end when validation reaches it; 0 for none",
+        "max_minutes": "end when the steps have taken so long; 0 for no limit",
+        "patience": "end after so many epochs without a smaller validation loss; 0 for no limit",
+    },
+}
+"""Title of a group of options -> name of a setting -> what its help says."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -68,15 +101,11 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument(
         "--settings", type=Path, metavar="FILE", help="read them from JSON; an option given here counts more"
     )
-    train.add_argument("--data", help=", ".join(DATASETS))
-    train.add_argument("--network", help=f"{', '.join(PRESETS)}, or a notation such as conv6k5-relu-...")
-    train.add_argument("--optimizer", help=", ".join(OPTIMIZERS))
-    train.add_argument("--learning-rate", type=float)
-    train.add_argument("--momentum", type=float, help="of sgd")
-    train.add_argument("--batch-size", type=int)
-    train.add_argument("--epochs", type=int, dest="num_epochs")
-    train.add_argument("--seed", type=int)
-    train.add_argument("--validation-fraction", type=float, help="0 trains on all training pictures")
+    for title, texts in _TRAIN_OPTIONS.items():
+        group = train.add_argument_group(title)
+        for name, text in texts.items():
+            _add_setting(group, name, text)
+    train = train.add_argument_group("the machine and what is kept")
     train.add_argument("--device", help="cuda, mps or cpu; the fastest by default")
     train.add_argument("--threads", type=int, help="threads on the CPU")
     train.add_argument("--save", type=Path, metavar="FOLDER", help="keep a checkpoint there")
@@ -104,6 +133,20 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_setting(group: argparse._ArgumentGroup, name: str, text: str) -> None:
+    """Add the option of a setting; without a default, so that one that is not given can be told."""
+    field = next(each for each in dataclasses.fields(Settings) if each.name == name)
+    flag = "--" + name.removeprefix("num_").replace("_", "-")
+    if field.type is bool:
+        group.add_argument(
+            flag, dest=name, action=argparse.BooleanOptionalAction, help=f"{text}; not by default"
+        )
+        return
+    metavar = {str: "NAME", int: "N", float: "X"}[field.type]
+    text += f" (by default {field.default:{'' if field.type is str else 'g'}})"
+    group.add_argument(flag, dest=name, type=field.type, metavar=metavar, help=text)
+
+
 def _train(options: argparse.Namespace) -> int:
     settings = _settings(options)
     if options.threads is not None and options.threads < 1:
@@ -125,6 +168,8 @@ def _train(options: argparse.Namespace) -> int:
         event = _follow(events, started.state, bar, options.save, is_interrupted)
     match event:
         case Finished():
+            if event.reason != "epochs":
+                print(f"ended: {event.reason}")
             print(f"test accuracy {event.test_accuracy:.4f}, test loss {event.test_loss:.4f}")
             return 0
         case Failed():

@@ -3,15 +3,26 @@
 from collections.abc import Iterator
 from os import PathLike
 
-from cnn_core.training.events import EpochEnded, Event, Failed, Finished, Started, StepLogged, Stopped
-from cnn_core.training.settings import OPTIMIZERS, Settings
+from cnn_core.training.events import (
+    EpochEnded,
+    Event,
+    Failed,
+    Finished,
+    LearningRateChanged,
+    Started,
+    StepLogged,
+    Stopped,
+)
+from cnn_core.training.settings import OPTIMIZERS, SCHEDULES, Settings
 
 __all__ = [
     "OPTIMIZERS",
+    "SCHEDULES",
     "EpochEnded",
     "Event",
     "Failed",
     "Finished",
+    "LearningRateChanged",
     "Settings",
     "Started",
     "StepLogged",
@@ -28,16 +39,18 @@ def train(
 
     The same settings, device and number of torch's threads give the same parameters, bit by bit on a CPU.
     Between two events `Started.state` is at rest: it can be saved by `checkpoints.save`, and `resume_from`
-    goes on from there as if nothing had happened.
+    goes on from there as if nothing had happened. Its learning rate can be changed then, and `log_each_step`
+    of it makes single steps.
 
     Args:
         settings: What to train, and how.
         device: A name in `devices()`; None takes the environment variable CNN_DEVICE, else the first of them.
-        resume_from: Folder of a checkpoint with the same settings, but for `num_epochs`.
+        resume_from: Folder of a checkpoint with the same settings, but for what ends the training:
+            `target_accuracy`, `max_minutes`, `patience` and, with a constant learning rate, `num_epochs`.
 
     Yields:
         `Started`, several `StepLogged` and an `EpochEnded` in each epoch, and `Finished` after the test set
-        has been looked at, once. `Failed` comes in its place if the loss stops being finite.
+        has been looked at, once. `Failed` comes in its place if the loss or a gradient stops being finite.
 
     Raises:
         DataUnavailable: If the data set is not here.

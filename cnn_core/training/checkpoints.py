@@ -1,7 +1,7 @@
 """A training at rest, in one file: parameters, optimizer state and how far it has come.
 
-The file is in the safetensors format; settings and progress stand as JSON in its header. Nothing here imports
-torch before a checkpoint is put back into a model: `load_weights` reads parameters with NumPy alone.
+The file is in the safetensors format; settings, progress and schedule stand as JSON in its header. Nothing here
+imports torch before a checkpoint is put back into a model: `load_weights` reads parameters with NumPy alone.
 """
 
 import json
@@ -18,9 +18,10 @@ from safetensors.numpy import save as to_bytes
 from cnn_core.training.settings import Settings
 
 if TYPE_CHECKING:
-    from cnn_core.training.loop import State
+    from cnn_core.training.state import State
 
 FILE_NAME = "checkpoint.safetensors"
+_ENDS = ("target_accuracy", "max_minutes", "patience")
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,12 +30,14 @@ class Checkpoint:
 
     Attributes:
         settings: The settings of the training.
-        progress: How far it has come: the fields of `loop.Progress`.
+        progress: How far it has come: the fields of `state.Progress`.
+        schedule: The state of the scheduler, and as "rates" the learning rates in the optimizer.
         arrays: Parameters as "model.<name>", optimizer state as "optimizer.<parameter>.<name>".
     """
 
     settings: Settings
     progress: dict
+    schedule: dict
     arrays: dict[str, np.ndarray]
 
 
@@ -55,7 +58,11 @@ def save(folder: str | os.PathLike, state: "State") -> Path:
     for index, values in state.optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{index}.{name}": value for name, value in values.items() if value is not None}
     arrays = {name: tensor.detach().cpu().contiguous().numpy() for name, tensor in tensors.items()}
-    header = {"settings": state.settings.to_json(), "progress": json.dumps(asdict(state.progress))}
+    header = {
+        "settings": state.settings.to_json(),
+        "progress": json.dumps(asdict(state.progress)),
+        "schedule": json.dumps({**state.scheduler.state_dict(), "rates": state.rates}),
+    }
     path = Path(folder, FILE_NAME)
     path.parent.mkdir(parents=True, exist_ok=True)
     replace_file(path, to_bytes(arrays, metadata=header))
@@ -75,7 +82,10 @@ def load(folder: str | os.PathLike) -> Checkpoint:
         with safe_open(path, framework="numpy") as file:
             header = file.metadata()
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        return Checkpoint(Settings.from_json(header["settings"]), json.loads(header["progress"]), arrays)
+        settings, progress = Settings.from_json(header["settings"]), json.loads(header["progress"])
+        # Files from before there were schedules have none: their learning rates are constant.
+        schedule = json.loads(header.get("schedule", "{}"))
+        return Checkpoint(settings, progress, schedule, arrays)
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"checkpoint {path} cannot be read ({error}): train again") from None
 
@@ -99,17 +109,11 @@ def restore(state: "State", checkpoint: Checkpoint) -> None:
     """Put a checkpoint into a fresh state.
 
     Raises:
-        ValueError: If the settings differ in more than `num_epochs`, or more epochs are done already.
+        ValueError: If the settings differ in more than what ends the training, or more epochs are done already.
     """
     import torch
 
-    wanted, saved = asdict(state.settings), asdict(checkpoint.settings)
-    for name in wanted:
-        if name != "num_epochs" and wanted[name] != saved[name]:
-            raise ValueError(
-                f"{name} {wanted[name]!r} differs from the checkpoint's {saved[name]!r}: "
-                "only num_epochs may change when a training is resumed"
-            )
+    _check_settings(state.settings, checkpoint.settings)
     if checkpoint.progress["epoch"] > state.settings.num_epochs:
         raise ValueError(
             f"num_epochs {state.settings.num_epochs} is less than the {checkpoint.progress['epoch']} epochs "
@@ -128,7 +132,22 @@ def restore(state: "State", checkpoint: Checkpoint) -> None:
                 value = torch.empty_like(parameters[int(index)], requires_grad=False).copy_(value)
             optimizer["state"].setdefault(int(index), {})[key] = value
     state.optimizer.load_state_dict(optimizer)
+    schedule = dict(checkpoint.schedule)
+    state.optimizer.param_groups[0].update(schedule.pop("rates", {}))
+    state.scheduler.load_state_dict(schedule)
     state.progress = type(state.progress)(**checkpoint.progress)
+
+
+def _check_settings(wanted: Settings, saved: Settings) -> None:
+    """Refuse settings that would make it another training."""
+    may_change = _ENDS if wanted.schedule != "constant" else ("num_epochs", *_ENDS)
+    for name, value in asdict(wanted).items():
+        before = getattr(saved, name)
+        if name not in may_change and value != before:
+            raise ValueError(
+                f"{name} {value!r} differs from the checkpoint's {before!r}: only {', '.join(may_change)} may change "
+                f"when a training with schedule {wanted.schedule} is resumed"
+            )
 
 
 def replace_file(path: Path, content: bytes) -> None:

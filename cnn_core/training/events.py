@@ -2,10 +2,10 @@
 
 import json
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 if TYPE_CHECKING:
-    from cnn_core.training.loop import State
+    from cnn_core.training.state import State
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,9 +44,12 @@ class StepLogged:
     Attributes:
         step: Steps done since the training began.
         epoch: The running epoch, from 1.
-        loss: Mean cross-entropy, in nats.
+        loss: Mean cross-entropy, in nats; label smoothing is in it.
         accuracy: Part of the pictures that was classified correctly, before the step that they caused.
         examples_per_second: Pictures trained on in a second.
+        learning_rate: Of the last of these steps.
+        gradient_norms: For each layer with parameters, the Euclidean norm of the gradient of all of them, at the
+            last of these steps.
     """
 
     step: int
@@ -54,6 +57,21 @@ class StepLogged:
     loss: float
     accuracy: float
     examples_per_second: float
+    learning_rate: float | None = None
+    gradient_norms: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LearningRateChanged:
+    """The learning rate was changed by hand. Who calls `State.change_learning_rate` may write this down.
+
+    Attributes:
+        step: Steps done before.
+        learning_rate: Of the next step.
+    """
+
+    step: int
+    learning_rate: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +87,7 @@ class EpochEnded:
         validation_accuracy: The same.
         examples_per_second: Pictures trained on in a second.
         seconds: Time of the steps.
+        learning_rate: Of the last step.
     """
 
     epoch: int
@@ -79,6 +98,7 @@ class EpochEnded:
     validation_accuracy: float | None
     examples_per_second: float
     seconds: float
+    learning_rate: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,12 +110,14 @@ class Finished:
         test_accuracy: Part of the test set that is classified correctly.
         confusion: Counts; confusion[i][j] pictures of class i were taken for class j.
         predictions: The class predicted for each test picture.
+        reason: Why it ended: "epochs", or in words which of the stop conditions was met, and when.
     """
 
     test_loss: float
     test_accuracy: float
     confusion: tuple[tuple[int, ...], ...]
     predictions: tuple[int, ...]
+    reason: str = "epochs"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,8 +136,20 @@ class Stopped:
     """The training was ended before its time. Who closes `train` may write this; `train` never yields it."""
 
 
-Event = Started | StepLogged | EpochEnded | Finished | Failed | Stopped
-_KINDS = {kind.__name__: kind for kind in (Started, StepLogged, EpochEnded, Finished, Failed, Stopped)}
+@dataclass(frozen=True, kw_only=True)
+class Paused:
+    """The training waits, with a checkpoint behind it. Who consumes `train` may write this."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resumed:
+    """A training that was paused, or had ended before its time, is to go on. Who has it go on writes this."""
+
+
+Event = (
+    Started | StepLogged | LearningRateChanged | EpochEnded | Finished | Failed | Stopped | Paused | Resumed
+)
+_KINDS = {kind.__name__: kind for kind in get_args(Event)}
 
 
 def to_json(event: Event) -> str:

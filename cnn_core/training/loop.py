@@ -6,101 +6,29 @@ import platform
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from itertools import islice
 
 import numpy as np
 import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from cnn_core import data, modules
+from cnn_core import data
 from cnn_core.data.registry import unknown
 from cnn_core.inspection import confusion_matrix
-from cnn_core.summary import summarize
 from cnn_core.training import checkpoints
 from cnn_core.training.events import EpochEnded, Event, Failed, Finished, Started, StepLogged
+from cnn_core.training.pictures import Pictures, augment, choose_rows, epoch_order, split_rows
 from cnn_core.training.settings import Settings
+from cnn_core.training.state import Progress, State, fresh
 
 MAX_LOG_STEPS = 25
 MAX_LOG_SECONDS = 0.2
 MAX_LOGS = 2000
-MAX_FLOAT_BYTES = 2**28
-EVALUATION_BYTES = 200_000_000
-# Convolutions learn faster with channels last, even LeNet's with its few channels.
-MEMORY_FORMAT = torch.channels_last
 
 
 class _Diverged(ArithmeticError):  # noqa: N818
-    """The loss is no longer a finite number."""
-
-
-@dataclass
-class Progress:
-    """How far a training has come; the sums are over the running epoch.
-
-    Attributes:
-        epoch: Epochs that are over.
-        step: Steps done in the running epoch.
-        num_examples: Pictures trained on.
-        loss_sum: Sum of their losses.
-        num_correct: How many of them were classified correctly.
-        seconds: Time of the steps.
-    """
-
-    epoch: int = 0
-    step: int = 0
-    num_examples: int = 0
-    loss_sum: float = 0.0
-    num_correct: int = 0
-    seconds: float = 0.0
-
-
-@dataclass
-class State:
-    """A live training. Between two events it is at rest and may be read or saved.
-
-    Attributes:
-        settings: What is trained, and how.
-        model: The network, on the training's device.
-        optimizer: Its optimizer.
-        progress: How far it has come.
-    """
-
-    settings: Settings
-    model: nn.Module
-    optimizer: torch.optim.Optimizer
-    progress: Progress = field(default_factory=Progress)
-
-    @property
-    def step(self) -> int:
-        """Steps done since the training began."""
-        return self.progress.epoch * self.settings.steps_per_epoch + self.progress.step
-
-
-class Pictures:
-    """A data set on a device, from which batches are taken by index.
-
-    On a CPU the pixels are kept as float32 unless that takes too much memory; otherwise as the uint8 that
-    they are.
-    """
-
-    def __init__(self, dataset: data.Dataset, device: torch.device):
-        images = dataset.images  # (N, H, W) or (N, H, W, C)
-        images = images[:, None] if images.ndim == 3 else images.transpose(0, 3, 1, 2)
-        self.pixels = torch.tensor(np.ascontiguousarray(images), device=device)  # (N, C, H, W)
-        self.labels = torch.tensor(dataset.labels, device=device)  # (N,)
-        if device.type == "cpu" and 4 * self.pixels.numel() <= MAX_FLOAT_BYTES:
-            self.pixels = _scaled(self.pixels)
-
-    def batch(self, rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the pictures of these rows as (N, C, H, W) float32 in [0, 1], and their labels."""
-        pixels = self.pixels.index_select(0, rows)
-        images = pixels if pixels.is_floating_point() else _scaled(pixels)
-        return images.contiguous(memory_format=MEMORY_FORMAT), self.labels.index_select(0, rows)
-
-
-def _scaled(pixels: torch.Tensor) -> torch.Tensor:
-    return pixels.float().div_(255)
+    """The loss or a gradient is no longer a finite number."""
 
 
 def devices() -> tuple[str, ...]:
@@ -121,36 +49,18 @@ def choose_device(name: str | None) -> torch.device:
     return torch.device(name)
 
 
-def split_rows(settings: Settings) -> tuple[np.ndarray, np.ndarray]:
-    """Return the rows of the training split that are trained on, and those kept apart for validation."""
-    rows = np.random.default_rng([settings.seed, 0]).permutation(settings.spec.num_train)
-    return np.sort(rows[settings.num_validation :]), np.sort(rows[: settings.num_validation])
-
-
-def epoch_order(rows: np.ndarray, *, seed: int, epoch: int) -> np.ndarray:
-    """Return the rows in the order of one epoch, which depends on seed and epoch alone.
-
-    So a checkpoint needs no random state.
-
-    Args:
-        rows: The rows trained on.
-        seed: The training's seed.
-        epoch: The number of the epoch, from 1.
-    """
-    return np.random.default_rng([seed, epoch]).permutation(rows)
-
-
 def train(
     settings: Settings, *, device: str | None = None, resume_from: str | os.PathLike | None = None
 ) -> Iterator[Event]:
     """Train a network; see `cnn_core.training.train`."""
     place = choose_device(device)
     dataset = data.load(settings.data, split="train")
-    state = _fresh_state(settings, place)
+    state = fresh(settings, place)
     if resume_from is not None:
         checkpoints.restore(state, checkpoints.load(resume_from))
     pictures = Pictures(dataset, place)
-    train_rows, validation_rows = split_rows(settings)
+    rows, validation_rows = split_rows(settings)
+    train_rows = choose_rows(rows, dataset.labels, settings)
     yield Started(
         device=place.type,
         num_threads=torch.get_num_threads(),
@@ -165,52 +75,70 @@ def train(
     )
     del dataset
     try:
-        while state.progress.epoch < settings.num_epochs:
+        while not (reason := _why_over(state)):
             yield from _train_epoch(state, pictures, train_rows)
-            yield _end_epoch(state, pictures, validation_rows)
+            if state.progress.step == settings.steps_per_epoch:
+                yield _end_epoch(state, pictures, validation_rows)
     except _Diverged as error:
         yield Failed(message=str(error))
         return
     del pictures
-    yield _test(state, place)
-
-
-def _fresh_state(settings: Settings, device: torch.device) -> State:
-    """Build the model and its optimizer."""
-    model = modules.build(settings.layers, settings.spec.input_shape, seed=settings.seed)
-    model.to(device=device, memory_format=MEMORY_FORMAT)
-    options = {"lr": settings.learning_rate, "fused": device.type in ("cpu", "cuda")}
-    if settings.optimizer == "sgd":
-        optimizer = torch.optim.SGD(model.parameters(), momentum=settings.momentum, **options)
-    else:
-        optimizer = torch.optim.Adam(model.parameters(), **options)
-    return State(settings, model, optimizer)
+    yield _test(state, place, reason)
 
 
 def _train_epoch(state: State, pictures: Pictures, rows: np.ndarray) -> Iterator[StepLogged]:
-    """Do what is left of an epoch."""
+    """Do what is left of an epoch, or of the time."""
     settings, progress = state.settings, state.progress
     order = epoch_order(rows, seed=settings.seed, epoch=progress.epoch + 1)
     order = torch.tensor(order, device=pictures.labels.device)
-    log_every = max(
-        1, min(MAX_LOG_STEPS, settings.steps_per_epoch // 10), math.ceil(settings.num_steps / MAX_LOGS)
-    )
+    log_every = _log_every(settings)
     state.model.train()
     recent, began = [], time.perf_counter()
     for batch_rows in order.split(settings.batch_size)[progress.step :]:
         images, labels = pictures.batch(batch_rows)
+        images = augment(images, settings, epoch=progress.epoch + 1, step=progress.step + 1)
         with _random_state(state, images.device):
             logits = state.model(images)
-        loss = cross_entropy(logits, labels)
+        loss = cross_entropy(logits, labels, label_smoothing=settings.label_smoothing)
         state.optimizer.zero_grad()
         loss.backward()
         state.optimizer.step()
+        progress.learning_rate = state.optimizer.param_groups[0]["lr"]
+        state.scheduler.step()
         recent.append((loss.detach(), logits.detach(), labels))
         progress.step += 1
-        is_last = progress.step == settings.steps_per_epoch
-        if is_last or len(recent) >= log_every or time.perf_counter() - began > MAX_LOG_SECONDS:
+        is_due = progress.step == settings.steps_per_epoch or len(recent) >= log_every
+        if is_due or state.log_each_step or time.perf_counter() - began > MAX_LOG_SECONDS:
             yield _log(state, recent, began)
+            if _is_time_over(state):
+                return
             recent, began = [], time.perf_counter()
+
+
+def _log_every(settings: Settings) -> int:
+    """Return after how many steps these are told, if that is soon enough."""
+    least = math.ceil(settings.num_steps / MAX_LOGS)
+    return max(1, min(MAX_LOG_STEPS, settings.steps_per_epoch // 10), least)
+
+
+def _is_time_over(state: State) -> bool:
+    minutes = state.settings.max_minutes
+    return 0 < minutes * 60 <= state.progress.total_seconds
+
+
+def _why_over(state: State) -> str:
+    """Say why the training is over; an empty text if it is not. The progress alone decides, so a resume agrees."""
+    settings, progress = state.settings, state.progress
+    accuracy, target = progress.validation_accuracy, settings.target_accuracy
+    if target and accuracy is not None and accuracy >= target:
+        return f"target accuracy {target:g} reached in epoch {progress.epoch}"
+    if 0 < settings.patience <= progress.num_stale:
+        return f"no smaller validation loss for {progress.num_stale} epochs, after epoch {progress.epoch}"
+    if progress.epoch >= settings.num_epochs:
+        return "epochs"
+    if _is_time_over(state):
+        return f"{settings.max_minutes:g} minutes over, after step {state.step}"
+    return ""
 
 
 @contextmanager
@@ -232,25 +160,42 @@ def _log(state: State, recent: Sequence[tuple[torch.Tensor, ...]], began: float)
     num_examples = sum(sizes)
     loss_sum = sum(loss * size for loss, size in zip(torch.stack(losses).tolist(), sizes, strict=True))
     num_correct = int((torch.cat(logits).argmax(1) == torch.cat(labels)).sum())
+    norms = _gradient_norms(state)
     seconds = time.perf_counter() - began
-    if not math.isfinite(loss_sum):
-        rate = state.settings.learning_rate
-        raise _Diverged(
-            f"loss {loss_sum} at step {state.step} (learning_rate={rate:g}) is not finite: "
-            f"the training has diverged; try a smaller learning_rate, such as {rate / 10:g}"
-        )
+    _check_finite(state, {"loss": loss_sum} | {f"gradient of {name}": norm for name, norm in norms.items()})
     progress = state.progress
     progress.num_examples += num_examples
     progress.loss_sum += loss_sum
     progress.num_correct += num_correct
     progress.seconds += seconds
+    progress.total_seconds += seconds
     return StepLogged(
         step=state.step,
         epoch=progress.epoch + 1,
         loss=loss_sum / num_examples,
         accuracy=num_correct / num_examples,
         examples_per_second=num_examples / seconds,
+        learning_rate=progress.learning_rate,
+        gradient_norms=norms,
     )
+
+
+def _check_finite(state: State, values: dict[str, float]) -> None:
+    for name, value in values.items():
+        if not math.isfinite(value):
+            raise _Diverged(
+                f"{name} {value} at step {state.step} (learning_rate={state.peak:g}) is not finite: "
+                f"the training has diverged; try a smaller learning_rate, such as {state.peak / 10:g}"
+            )
+
+
+def _gradient_norms(state: State) -> dict[str, float]:
+    """Measure the gradients of the last step, which stand until the next: one number for each layer."""
+    layers = {name: list(layer.parameters()) for name, layer in state.model.named_children()}
+    gradients = [each.grad for parameters in layers.values() for each in parameters]
+    # One norm for each parameter on the device, and one wait for all of them.
+    norms = iter(torch.stack([torch.linalg.vector_norm(each) for each in gradients]).tolist())
+    return {name: math.hypot(*islice(norms, len(each))) for name, each in layers.items() if each}
 
 
 def _end_epoch(state: State, pictures: Pictures, validation_rows: np.ndarray) -> EpochEnded:
@@ -261,7 +206,16 @@ def _end_epoch(state: State, pictures: Pictures, validation_rows: np.ndarray) ->
         labels = pictures.labels[torch.tensor(validation_rows, device=pictures.labels.device)]
         validation_accuracy = int((predictions == labels).sum()) / len(labels)
     done = state.progress
-    state.progress = Progress(epoch=done.epoch + 1)
+    best = math.inf if done.best_loss is None else done.best_loss
+    is_better = validation_loss is not None and validation_loss < best
+    state.progress = Progress(
+        epoch=done.epoch + 1,
+        total_seconds=done.total_seconds,
+        learning_rate=done.learning_rate,
+        validation_accuracy=validation_accuracy,
+        best_loss=validation_loss if is_better else done.best_loss,
+        num_stale=0 if is_better else done.num_stale + 1,
+    )
     return EpochEnded(
         epoch=done.epoch + 1,
         step=state.step,
@@ -271,6 +225,7 @@ def _end_epoch(state: State, pictures: Pictures, validation_rows: np.ndarray) ->
         validation_accuracy=validation_accuracy,
         examples_per_second=done.num_examples / done.seconds,
         seconds=done.seconds,
+        learning_rate=done.learning_rate,
     )
 
 
@@ -278,9 +233,7 @@ def _end_epoch(state: State, pictures: Pictures, validation_rows: np.ndarray) ->
 def evaluate(state: State, pictures: Pictures, rows: np.ndarray) -> tuple[float, torch.Tensor]:
     """Return the mean loss over these rows, and the class predicted for each."""
     state.model.eval()
-    settings = state.settings
-    example_bytes = sum(row.activation_bytes for row in summarize(settings.layers, settings.spec.input_shape))
-    batch_size = min(10_000, max(1, EVALUATION_BYTES // example_bytes))
+    batch_size = state.settings.evaluation_batch_size
     losses, predictions = [], []
     for batch_rows in torch.tensor(rows, device=pictures.labels.device).split(batch_size):
         images, labels = pictures.batch(batch_rows)
@@ -290,7 +243,7 @@ def evaluate(state: State, pictures: Pictures, rows: np.ndarray) -> tuple[float,
     return float(torch.stack(losses).sum()) / len(rows), torch.cat(predictions)
 
 
-def _test(state: State, device: torch.device) -> Finished:
+def _test(state: State, device: torch.device, reason: str) -> Finished:
     """Look at the test set: the only place that does."""
     dataset = data.load(state.settings.data, split="test")
     pictures = Pictures(dataset, device)
@@ -302,4 +255,5 @@ def _test(state: State, device: torch.device) -> Finished:
         test_accuracy=float(np.mean(predicted == dataset.labels)),
         confusion=tuple(map(tuple, confusion.tolist())),
         predictions=tuple(predicted.tolist()),
+        reason=reason,
     )

@@ -9,12 +9,25 @@ from cnn_core.network import PRESETS, BatchNorm, Network, parse
 from cnn_core.published import PUBLISHED
 from cnn_core.summary import check_budget, summarize
 
-OPTIMIZERS = ("sgd", "adam")
+OPTIMIZERS = ("sgd", "adam", "adamw")
+SCHEDULES = ("constant", "step", "cosine", "one-cycle")
 MAX_EPOCHS = 1000
 MAX_SEED = 2**32 - 1
 MAX_VALIDATION_FRACTION = 0.9
+MAX_MINUTES = 24 * 60
 MAX_PARAMS = 10_000_000
 MAX_ACTIVATION_BYTES = 500_000_000
+MAX_EVALUATION_BYTES = 200_000_000
+MAX_EVALUATION_BATCH_SIZE = 10_000
+_LIMITS = {
+    "num_epochs": (1, MAX_EPOCHS),
+    "seed": (0, MAX_SEED),
+    "validation_fraction": (0, MAX_VALIDATION_FRACTION),
+    "weight_decay": (0, 1),
+    "target_accuracy": (0, 1),
+    "max_minutes": (0, MAX_MINUTES),
+    "patience": (0, MAX_EPOCHS),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,13 +37,29 @@ class Settings:
     Args:
         data: Name of a data set.
         network: Name of a preset, or a network in the one-line notation.
-        optimizer: "sgd" or "adam".
-        learning_rate: Greater than 0.
+        optimizer: "sgd", "adam" or "adamw".
+        learning_rate: Greater than 0; the largest one, where the schedule changes it.
+        schedule: How the learning rate changes from step to step. "constant": not at all. "step": it falls to a
+            tenth after each third of the steps. "cosine": it falls to 0 along half a cosine. "one-cycle": it
+            rises from a 25th for 30 % of the steps, then falls to almost 0.
         momentum: Of SGD, from 0 to below 1; Adam does not use it.
+        nesterov: Whether SGD's momentum is Nesterov's, which looks one step ahead; Adam does not use it.
+        weight_decay: From 0 to 1. SGD and Adam add it times the parameter to each gradient; AdamW takes it times
+            the learning rate from each parameter. Biases and batch norms decay too, as in PyTorch.
+        label_smoothing: Part of the target that is spread evenly over all classes, from 0 to below 1. It is
+            in the training loss; validation and test are without it.
         batch_size: Pictures in a step; at most the training pictures.
         num_epochs: Passes over the training pictures.
         seed: Decides the first parameters, the validation pictures and the order of the pictures.
         validation_fraction: Part of the training pictures kept apart and never trained on; 0 for none.
+        train_fraction: Part of the others that is trained on, greater than 0; classes keep their shares.
+        shift: Each picture is moved by up to so many pixels, down and across, at random; black comes in.
+        flip: Whether each picture is mirrored, left to right, with a chance of one half.
+        target_accuracy: Validation accuracy that ends the training after an epoch; 0 for none.
+        max_minutes: Time of the steps that ends the training, in the middle of an epoch if need be; 0 for no
+            limit. Validation and pauses do not count. Where a clock ends a training, it cannot be repeated.
+        patience: Epochs without a smaller validation loss that end the training; 0 for no limit. The loss
+            says more than the accuracy, which stands still on few pictures.
 
     Raises:
         ValueError: If a value is out of range, or the network does not fit the data set or the memory, or has
@@ -50,33 +79,39 @@ class Settings:
     network: str = "lenet-modern"
     optimizer: str = "adam"
     learning_rate: float = 0.003
+    schedule: str = "constant"
     momentum: float = 0.0
+    nesterov: bool = False
+    weight_decay: float = 0.0
+    label_smoothing: float = 0.0
     batch_size: int = 64
     num_epochs: int = 10
     seed: int = 0
     validation_fraction: float = 0.1
+    train_fraction: float = 1.0
+    shift: int = 0
+    flip: bool = False
+    target_accuracy: float = 0.0
+    max_minutes: float = 0.0
+    patience: int = 0
 
     def __post_init__(self):
         for field in fields(self):
             _check_type(field.name, getattr(self, field.name), field.type)
         if self.optimizer not in OPTIMIZERS:
             raise unknown("optimizer", self.optimizer, OPTIMIZERS)
-        if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
-            raise ValueError(f"learning_rate {self.learning_rate} must be a finite number greater than 0")
-        if not 0 <= self.momentum < 1:
-            raise ValueError(f"momentum {self.momentum} must be at least 0 and less than 1")
-        if not 0 <= self.validation_fraction <= MAX_VALIDATION_FRACTION:
-            fraction = self.validation_fraction
-            raise ValueError(
-                f"validation_fraction {fraction} must be between 0 and {MAX_VALIDATION_FRACTION}"
-            )
-        _check_range("num_epochs", self.num_epochs, 1, MAX_EPOCHS)
-        _check_range("seed", self.seed, 0, MAX_SEED)
-        if not 1 <= self.batch_size <= self.num_train:
-            raise ValueError(
-                f"batch_size {self.batch_size} must be between 1 and {self.num_train} "
-                f"(the training pictures of {self.data} at validation_fraction={self.validation_fraction})"
-            )
+        if self.schedule not in SCHEDULES:
+            raise unknown("schedule", self.schedule, SCHEDULES)
+        check_learning_rate(self.learning_rate)
+        for name in ("momentum", "label_smoothing"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"{name} {getattr(self, name)} must be at least 0 and less than 1")
+        if self.nesterov and self.optimizer == "sgd" and self.momentum == 0:
+            raise ValueError("nesterov True needs momentum greater than 0 (momentum=0)")
+        for name, limits in _LIMITS.items():
+            _check_range(name, getattr(self, name), *limits)
+        _check_range("shift", self.shift, 0, min(self.spec.input_shape[1:]) // 2)
+        _check_sets(self)
         _check_network(self.layers, self.spec, self.batch_size)
         _check_last_step(self)
 
@@ -98,7 +133,7 @@ class Settings:
     @property
     def num_train(self) -> int:
         """Pictures that are trained on."""
-        return self.spec.num_train - self.num_validation
+        return round(self.train_fraction * (self.spec.num_train - self.num_validation))
 
     @property
     def steps_per_epoch(self) -> int:
@@ -112,8 +147,14 @@ class Settings:
 
     @property
     def num_steps(self) -> int:
-        """Steps of the whole training."""
+        """Steps of the whole training, unless something ends it before."""
         return self.num_epochs * self.steps_per_epoch
+
+    @property
+    def evaluation_batch_size(self) -> int:
+        """Pictures that are looked at at once in validation and test; it decides the last bits of the loss."""
+        example_bytes = sum(row.activation_bytes for row in summarize(self.layers, self.spec.input_shape))
+        return min(MAX_EVALUATION_BATCH_SIZE, max(1, MAX_EVALUATION_BYTES // example_bytes))
 
     def to_json(self) -> str:
         """Write the settings as JSON.
@@ -179,15 +220,53 @@ def find_network(text: str) -> Network:
 
 def _check_type(name: str, value: object, wanted: type) -> None:
     """Refuse a value of the wrong type; a whole number will do for a float, True for neither."""
-    accepted = {str: str, int: int, float: int | float}[wanted]
-    if isinstance(value, bool) or not isinstance(value, accepted):
-        word = {str: "text", int: "a whole number", float: "a number"}[wanted]
+    accepted = {str: str, bool: bool, int: int, float: int | float}[wanted]
+    if (isinstance(value, bool) and wanted is not bool) or not isinstance(value, accepted):
+        word = {str: "text", bool: "True or False", int: "a whole number", float: "a number"}[wanted]
         raise TypeError(f"{name} {value!r} must be {word}")
 
 
-def _check_range(name: str, value: int, smallest: int, largest: int) -> None:
+def check_learning_rate(rate: float) -> None:
+    """Refuse a learning rate that is not a finite number greater than 0.
+
+    Raises:
+        ValueError: If it is not.
+
+    Example:
+        >>> check_learning_rate(0.1)
+    """
+    if not (math.isfinite(rate) and rate > 0):
+        raise ValueError(f"learning_rate {rate} must be a finite number greater than 0")
+
+
+def _check_range(name: str, value: float, smallest: float, largest: float) -> None:
     if not smallest <= value <= largest:
         raise ValueError(f"{name} {value} must be between {smallest} and {largest}")
+
+
+def _check_sets(settings: Settings) -> None:
+    """Refuse a batch larger than the training pictures, and an end that needs validation where there is none."""
+    fraction = settings.train_fraction
+    if not 0 < fraction <= 1:
+        raise ValueError(f"train_fraction {fraction} must be greater than 0 and at most 1")
+    chosen = f"validation_fraction={settings.validation_fraction}"
+    if fraction < 1:
+        chosen += f", train_fraction={fraction}"
+    if settings.num_train == 0:
+        raise ValueError(
+            f"train_fraction {fraction} leaves no training picture of {settings.data} ({chosen})"
+        )
+    if not 1 <= settings.batch_size <= settings.num_train:
+        raise ValueError(
+            f"batch_size {settings.batch_size} must be between 1 and {settings.num_train} "
+            f"(the training pictures of {settings.data} at {chosen})"
+        )
+    for name in ("target_accuracy", "patience"):
+        if getattr(settings, name) and settings.num_validation == 0:
+            raise ValueError(
+                f"{name} {getattr(settings, name)} needs validation pictures ({chosen}): "
+                "make validation_fraction larger"
+            )
 
 
 def _check_network(network: Network, spec: DatasetSpec, batch_size: int) -> None:

@@ -4,7 +4,7 @@ from cnn_core import data, runs
 from cnn_core.network import format as format_network
 from cnn_core.shapes import format_shape
 from cnn_core.summary import summarize
-from cnn_core.training import OPTIMIZERS, Settings
+from cnn_core.training import Settings
 from cnn_core.training.settings import MAX_SEED
 from ui import controls, data_panel, machine, page, results, trained_network, training, training_text, visitor
 
@@ -29,7 +29,11 @@ def choose_settings() -> Settings | None:
     if network:
         trained_network.link_to_architecture(network, data.find_spec(name).input_shape)
     optimizer = controls.choice(
-        "Optimizer", OPTIMIZERS, key="t-optimizer", default=USUAL.optimizer, format=OPTIMIZER_TITLES.get
+        "Optimizer",
+        tuple(OPTIMIZER_TITLES),
+        key="t-optimizer",
+        default=USUAL.optimizer,
+        format=OPTIMIZER_TITLES.get,
     )
     numbers = choose_numbers(name, with_momentum=optimizer == "sgd")
     if not network:

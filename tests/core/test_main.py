@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from cnn_core.__main__ import main
 from cnn_core.data import DATASETS
 from cnn_core.network import PRESETS
 from cnn_core.published import PUBLISHED
-from cnn_core.training import Failed, checkpoints
+from cnn_core.training import Failed, Settings, checkpoints
 
 ROOT = Path(__file__).parents[2]
 QUICK = [
@@ -86,6 +87,39 @@ def test_options_count_more_than_the_settings_file(capsys, tmp_path):
     assert "2000 training, 2000 validation pictures" in capsys.readouterr().out
 
 
+def test_the_help_of_train_has_every_setting_with_its_default(capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main(["train", "--help"])
+    printed = " ".join(capsys.readouterr().out.split())
+    for field in fields(Settings):
+        option = f"--{field.name.removeprefix('num_').replace('_', '-')}"
+        shown = printed.rpartition(f" {option}")[2].partition(" --")[0]
+        if field.type is bool:
+            assert f"{option}, --no-{field.name}" in printed
+        else:
+            assert f"(by default {field.default:{'' if field.type is str else 'g'}})" in shown
+    headings = ["what is trained:", "pictures:", "steps:", "when it ends:", "the machine and what is kept:"]
+    places = [printed.index(heading) for heading in headings]
+    assert places == sorted(places)
+
+
+def test_a_switch_of_the_settings_file_can_be_turned_off(capsys, tmp_path):
+    path = tmp_path / "settings.json"
+    path.write_text(json.dumps({"flip": True, "num_epochs": 1}))
+    printed = []
+    for arguments in (["--settings", str(path), "--no-flip"], ["--epochs", "1"], ["--epochs", "1", "--flip"]):
+        assert main(["train", *arguments, *QUICK]) == 0
+        printed.append(capsys.readouterr().out)
+    assert printed[0] == printed[1] != printed[2]
+
+
+def test_a_training_that_ends_early_says_why(capsys):
+    assert main(["train", "--epochs", "9", "--target-accuracy", "0.3", *QUICK]) == 0
+    ended, tested = capsys.readouterr().out.splitlines()[-2:]
+    assert re.fullmatch(r"ended: target accuracy 0\.3 reached in epoch [1-4]", ended)
+    assert tested.startswith("test accuracy")
+
+
 def test_a_training_that_diverges_has_status_1(capsys):
     assert main(["train", "--learning-rate", "1e30", *QUICK]) == 1
     assert "try a smaller learning_rate" in capsys.readouterr().err
@@ -153,6 +187,8 @@ def test_training_on_a_missing_data_set_tries_to_fetch_it(capsys, monkeypatch, t
         (["train", "--network", "lenet-moden"], "did you mean 'lenet-modern'?"),
         (["train", "--learning-rate", "nan"], "learning_rate nan must be a finite number greater than 0"),
         (["train", "--epochs", "0"], "num_epochs 0 must be between 1 and 1000"),
+        (["train", "--schedule", "cosin"], "unknown schedule 'cosin': did you mean 'cosine'?"),
+        (["train", "--patience", "3", "--validation-fraction", "0"], "patience 3 needs validation pictures"),
         (["train", "--threads", "0"], "threads 0 must be at least 1"),
         (["train", "--device", "tpu"], "unknown device 'tpu'"),
         (["train", "--resume", "nowhere"], "folder nowhere has no checkpoint"),

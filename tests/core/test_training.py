@@ -2,55 +2,32 @@ import json
 import math
 import subprocess
 import sys
-from dataclasses import asdict, replace
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from cnn_core import data, inspection, training
+from cnn_core import data, modules, training
 from cnn_core.training import (
     EpochEnded,
     Failed,
+    LearningRateChanged,
     Settings,
     StepLogged,
     checkpoints,
     events,
     loop,
 )
+from tests.core.trainings import SMALL, finish, of_kind, same, start
 
-SMALL = Settings(
-    network="conv4k5s2-relu-max2-flatten-10", validation_fraction=0.5, num_epochs=4, batch_size=100
-)
-
-
-def finish(settings, **options):
-    """Train to the end; return the parameters and the events."""
-    happened = list(training.train(settings, device="cpu", **options))
-    parameters = happened[0].state.model.state_dict()
-    return {name: value.clone() for name, value in parameters.items()}, happened
-
-
-def same(first, second):
-    return all(torch.equal(first[name], second[name]) for name in first) and first.keys() == second.keys()
-
-
-def of_kind(happened, kind):
-    return [event for event in happened if isinstance(event, kind)]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """Several threads wait for each other where other tests run at the same time."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")
-def small():
+def small(one_thread):
     return finish(SMALL)
 
 
@@ -81,31 +58,47 @@ def test_dropout_is_decided_by_the_seed_and_leaves_the_state_of_torch_alone():
     assert torch.equal(torch.get_rng_state(), before)
 
 
-def test_a_training_agrees_with_the_plain_loop_of_a_textbook():
+SGD = partial(torch.optim.SGD, lr=0.5, momentum=0.5)
+
+
+@pytest.mark.parametrize(
+    ("values", "make", "options"),
+    [
+        ({}, SGD, {}),
+        ({"nesterov": True, "weight_decay": 0.01}, partial(SGD, nesterov=True, weight_decay=0.01), {}),
+        ({"optimizer": "adam", "weight_decay": 0.1}, partial(torch.optim.Adam, lr=0.5, weight_decay=0.1), {}),
+        (
+            {"optimizer": "adamw", "weight_decay": 0.1},
+            partial(torch.optim.AdamW, lr=0.5, weight_decay=0.1),
+            {},
+        ),
+        ({"label_smoothing": 0.2}, SGD, {"label_smoothing": 0.2}),
+    ],
+    ids=["sgd", "nesterov", "adam", "adamw", "smoothing"],
+)
+def test_a_training_agrees_with_the_plain_loop_of_a_textbook(values, make, options):
     settings = Settings(
+        **{"optimizer": "sgd", "momentum": 0.5, "learning_rate": 0.5} | values,
         network="conv4k5s2-sigmoid-avg2-flatten-10",
-        optimizer="sgd",
-        momentum=0.5,
-        learning_rate=0.5,
         num_epochs=1,
         batch_size=500,
         validation_fraction=0,
     )
     parameters, happened = finish(settings)
-    model = training.loop.modules.build(settings.layers, (1, 28, 28), seed=settings.seed)
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.5, momentum=0.5)
+    model = modules.build(settings.layers, (1, 28, 28), seed=settings.seed)
+    optimizer = make(model.parameters())
     digits = data.load("mnist-5k", split="train")
     images, labels = torch.tensor(digits.images) / 255, torch.tensor(digits.labels)
     order = loop.epoch_order(np.arange(len(digits)), seed=settings.seed, epoch=1)
     losses = []
     for rows in torch.tensor(order).split(500):
-        loss = torch.nn.functional.cross_entropy(model(images[rows].unsqueeze(1)), labels[rows])
+        loss = torch.nn.functional.cross_entropy(model(images[rows].unsqueeze(1)), labels[rows], **options)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         losses.append(loss.item())
     for name, value in model.state_dict().items():
-        torch.testing.assert_close(parameters[name], value)
+        torch.testing.assert_close(parameters[name], value, rtol=1e-4, atol=1e-5)
     assert happened[-2].train_loss == pytest.approx(np.mean(losses), rel=1e-5)
 
 
@@ -167,6 +160,36 @@ def test_validation_and_test_are_those_of_the_final_parameters(small):
         assert row == tuple(np.bincount(predictions[labels == true], minlength=10))
 
 
+def test_the_norm_of_each_layers_gradient_is_that_of_the_last_logged_step():
+    settings = replace(
+        SMALL, network="conv4k5s2-relu-flatten-16-relu-10", batch_size=2000, num_epochs=1, weight_decay=0.5
+    )
+    _, happened = finish(settings)
+    model = modules.build(settings.layers, (1, 28, 28), seed=settings.seed)
+    digits = data.load("mnist-5k", split="train")
+    rows, _ = loop.split_rows(settings)
+    logits = model(torch.tensor(digits.images[rows]).unsqueeze(1) / 255)
+    torch.nn.functional.cross_entropy(logits, torch.tensor(digits.labels[rows])).backward()
+    expected = {
+        name: torch.cat([each.grad.flatten() for each in getattr(model, name).parameters()]).norm().item()
+        for name in ("conv1", "linear1", "linear2")
+    }
+    assert happened[1].gradient_norms == pytest.approx(expected, rel=1e-4)
+
+
+def test_single_steps_can_be_asked_for_at_any_time(small):
+    running, state = start(replace(SMALL, num_epochs=2))
+    next(running)
+    state.log_each_step = True
+    before = state.step
+    assert [next(running).step for _ in range(5)] == list(range(before + 1, before + 6))
+    state.log_each_step = False
+    *_, ended = running
+    assert [type(ended).__name__, state.step] == ["Finished", 40]
+    reference = of_kind(small[1], EpochEnded)[1]
+    assert state.progress.validation_accuracy == reference.validation_accuracy
+
+
 def test_the_test_set_is_touched_once_at_the_end(monkeypatch):
     splits = []
     load = data.load
@@ -201,115 +224,6 @@ def test_the_last_step_takes_what_is_left():
     assert [event.step for event in of_kind(happened, StepLogged)] == [1, 2]
 
 
-@pytest.mark.parametrize(
-    "settings",
-    [
-        SMALL,
-        replace(SMALL, network="conv4k5s2-sigmoid-avg2-flatten-10", optimizer="sgd", learning_rate=0.5),
-        replace(SMALL, optimizer="sgd", learning_rate=0.1, momentum=0.9),
-        replace(SMALL, network="conv4k5s2-norm-relu-max2-drop0.25-flatten-16-relu-drop0.5-10"),
-    ],
-    ids=["adam", "sgd", "momentum", "dropout"],
-)
-def test_a_resumed_training_is_the_same_to_the_last_bit(settings, tmp_path):
-    whole, happened = finish(settings)
-
-    state = next(iter(half := training.train(replace(settings, num_epochs=2), device="cpu"))).state
-    list(half)
-    checkpoints.save(tmp_path / "half", state)
-    assert same(whole, finish(settings, resume_from=tmp_path / "half")[0])
-
-    running = training.train(settings, device="cpu")
-    state = next(running).state
-    while state.step < 31:
-        next(running)
-    assert 0 < state.progress.step < settings.steps_per_epoch
-    checkpoints.save(tmp_path / "middle", state)
-    running.close()
-    parameters, resumed = finish(settings, resume_from=tmp_path / "middle")
-    assert same(whole, parameters)
-    assert resumed[0].step == state.step
-    ends, resumed_ends = of_kind(happened, EpochEnded), of_kind(resumed, EpochEnded)
-    assert [end.train_loss for end in resumed_ends] == pytest.approx([end.train_loss for end in ends[1:]])
-    assert resumed[-1] == happened[-1]
-
-
-def test_what_batch_norms_have_learned_is_saved_resumed_and_inspected(tmp_path):
-    settings = replace(SMALL, network="conv4k5s2-norm-relu-max2-flatten-16-norm-relu-10", num_epochs=2)
-    whole, happened = finish(settings)
-    running = training.train(settings, device="cpu")
-    state = next(running).state
-    while state.step < 31:
-        next(running)
-    checkpoints.save(tmp_path / "middle", state)
-    running.close()
-    parameters, resumed = finish(settings, resume_from=tmp_path / "middle")
-    assert same(whole, parameters)
-    assert parameters["norm2.num_batches_tracked"] == settings.num_steps
-    assert resumed[-1] == happened[-1]
-
-    checkpoints.save(tmp_path / "end", happened[0].state)
-    weights = checkpoints.load_weights(tmp_path / "end")
-    images = data.load("mnist-5k", split="test").images
-    probabilities = inspection.predict(settings.layers, weights, images[:, None] / np.float32(255))
-    assert tuple(probabilities.argmax(1)) == happened[-1].predictions
-
-
-def test_a_checkpoint_at_the_very_end_only_tests(small, tmp_path):
-    parameters, happened = small
-    checkpoints.save(tmp_path, happened[0].state)
-    again, resumed = finish(SMALL, resume_from=tmp_path)
-    assert same(parameters, again)
-    assert resumed[1:] == happened[-1:]
-
-
-def test_the_weights_of_a_checkpoint_are_the_models(small, tmp_path):
-    checkpoints.save(tmp_path, small[1][0].state)
-    weights = checkpoints.load_weights(tmp_path)
-    assert {name: value.shape for name, value in weights.items()} == {
-        "conv1.weight": (4, 1, 5, 5),
-        "conv1.bias": (4,),
-        "linear1.weight": (10, 144),
-        "linear1.bias": (10,),
-    }
-    assert all(np.array_equal(weights[name], value) for name, value in small[0].items())
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"batch_size": 50}, r"batch_size 50 differs from the checkpoint's 100: only num_epochs may change"),
-        ({"num_epochs": 3}, "num_epochs 3 is less than the 4 epochs"),
-    ],
-)
-def test_a_checkpoint_that_does_not_fit_is_refused(small, tmp_path, change, message):
-    checkpoints.save(tmp_path, small[1][0].state)
-    with pytest.raises(ValueError, match=message):
-        next(training.train(replace(SMALL, **change), device="cpu", resume_from=tmp_path))
-
-
-def test_a_missing_or_damaged_checkpoint_is_refused(small, tmp_path):
-    with pytest.raises(ValueError, match=r"has no checkpoint \(no file checkpoint.safetensors\)"):
-        checkpoints.load(tmp_path)
-    path = checkpoints.save(tmp_path, small[1][0].state)
-    path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(ValueError, match=r"checkpoint .* cannot be read"):
-        checkpoints.load(tmp_path)
-
-
-def test_a_checkpoint_that_cannot_be_written_leaves_the_old_one(small, tmp_path, monkeypatch):
-    state = small[1][0].state
-    old = checkpoints.save(tmp_path, state).read_bytes()
-
-    def full(_):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(checkpoints.os, "fsync", full)
-    with pytest.raises(OSError, match="No space left"):
-        checkpoints.save(tmp_path, state)
-    assert [path.read_bytes() for path in tmp_path.iterdir()] == [old]
-
-
 def test_a_training_that_diverges_says_so_and_what_to_do():
     _, happened = finish(replace(SMALL, optimizer="sgd", learning_rate=1e30))
     assert isinstance(happened[-1], Failed)
@@ -328,7 +242,7 @@ def test_colour_pictures_are_trained_on_channels_first(monkeypatch):
         class_names=data.DATASETS["cifar-10"].class_names,
     )
     on_cpu = loop.Pictures(pictures, torch.device("cpu"))
-    monkeypatch.setattr(loop, "MAX_FLOAT_BYTES", 0)
+    monkeypatch.setattr("cnn_core.training.pictures.MAX_FLOAT_BYTES", 0)
     as_bytes = loop.Pictures(pictures, torch.device("cpu"))
     assert (on_cpu.pixels.dtype, as_bytes.pixels.dtype) == (torch.float32, torch.uint8)
     images, labels = on_cpu.batch(torch.tensor([3, 1]))
@@ -350,11 +264,21 @@ def test_the_device_is_the_argument_then_the_environment_then_the_fastest(monkey
 
 
 def test_events_survive_json(small):
-    for event in [*small[1], Failed(message="x"), training.Stopped()]:
+    for event in [
+        *small[1],
+        Failed(message="x"),
+        training.Stopped(),
+        LearningRateChanged(step=3, learning_rate=0.1),
+    ]:
         line = events.to_json(event)
         assert "\n" not in line
         assert json.loads(line)["event"] == type(event).__name__
         assert events.from_json(line) == event
+
+
+def test_events_of_older_trainings_are_read():
+    line = '{"event": "StepLogged", "step": 1, "epoch": 1, "loss": 2.0, "accuracy": 0.5, "examples_per_second": 9.0}'
+    assert events.from_json(line).learning_rate is None
 
 
 @pytest.mark.parametrize(
@@ -363,93 +287,6 @@ def test_events_survive_json(small):
 def test_what_is_no_event_is_refused(line):
     with pytest.raises(ValueError, match="is not an event"):
         events.from_json(line)
-
-
-def test_settings_survive_json():
-    settings = Settings(
-        data="fashion-mnist", network="conv6k5-relu-flatten-10", learning_rate=1, seed=2**32 - 1
-    )
-    assert Settings.from_json(settings.to_json()) == settings
-    assert Settings.from_json("{}") == Settings()
-    assert json.loads(settings.to_json()) == asdict(settings)
-
-
-@pytest.mark.parametrize(
-    ("values", "message"),
-    [
-        ({"data": "minst"}, "unknown data set 'minst': did you mean 'mnist'"),
-        ({"network": "vgg16"}, "network 'vgg16' has a layer table, but is not trained here; try lenet, "),
-        ({"network": "lenet-moden"}, "unknown network 'lenet-moden': did you mean 'lenet-modern'"),
-        ({"network": "conv6k99-flatten-10"}, "99"),
-        (
-            {"network": "conv6k5-flatten-11"},
-            r"network output shape \(11,\) differs from \(10,\), one logit for each",
-        ),
-        ({"network": "conv6k5"}, r"network output shape \(6, 24, 24\) differs from \(10,\)"),
-        ({"network": "max14x5-flatten"}, "network has no parameters"),
-        ({"network": "flatten-20000-10"}, r"num_params .* exceeds 10,000,000"),
-        (
-            {"network": "conv999k3p1-flatten-10", "batch_size": 1000},
-            r"activation memory .* exceeds 500,000,000",
-        ),
-        ({"optimizer": "adamm"}, "unknown optimizer 'adamm': did you mean 'adam'"),
-        ({"learning_rate": 0}, "learning_rate 0 must be a finite number greater than 0"),
-        ({"learning_rate": math.nan}, "learning_rate nan must be a finite number"),
-        ({"learning_rate": math.inf}, "learning_rate inf must be a finite number"),
-        ({"momentum": 1}, "momentum 1 must be at least 0 and less than 1"),
-        ({"momentum": math.nan}, "momentum nan must be"),
-        (
-            {"batch_size": 0},
-            r"batch_size 0 must be between 1 and 3600 \(the training pictures of mnist-5k at",
-        ),
-        ({"batch_size": 3601}, "batch_size 3601 must be between 1 and 3600"),
-        (
-            {"network": "flatten-16-norm-10", "batch_size": 59},
-            r"batch_size 59 leaves 1 picture for the last step \(3600 training pictures\), and norm1 needs 2",
-        ),
-        ({"network": "conv4k28-norm-flatten-10", "batch_size": 1}, "batch_size 1 leaves 1 picture"),
-        ({"num_epochs": 0}, "num_epochs 0 must be between 1 and 1000"),
-        ({"num_epochs": 1001}, "num_epochs 1001 must be between 1 and 1000"),
-        ({"seed": -1}, "seed -1 must be between 0 and 4294967295"),
-        ({"validation_fraction": 0.95}, "validation_fraction 0.95 must be between 0 and 0.9"),
-        ({"validation_fraction": math.nan}, "validation_fraction nan must be"),
-    ],
-)
-def test_a_setting_out_of_range_is_refused(values, message):
-    with pytest.raises(ValueError, match=message):
-        Settings(**values)
-
-
-@pytest.mark.parametrize(
-    ("values", "message"),
-    [
-        ({"batch_size": "64"}, "batch_size '64' must be a whole number"),
-        ({"batch_size": 64.0}, "batch_size 64.0 must be a whole number"),
-        ({"num_epochs": True}, "num_epochs True must be a whole number"),
-        ({"learning_rate": None}, "learning_rate None must be a number"),
-        ({"network": 5}, "network 5 must be text"),
-    ],
-)
-def test_a_setting_of_another_type_is_refused(values, message):
-    with pytest.raises(TypeError, match=message):
-        Settings(**values)
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ('{"learning_rat": 0.1}', "unknown setting 'learning_rat': did you mean 'learning_rate'"),
-        ("{", "settings are not JSON"),
-        ("", "settings are not JSON"),
-        ("[" * 100_000, "settings are not JSON"),
-        ('{"seed": 1' + "0" * 5000 + "}", "settings are not JSON"),
-        ("[1]", "settings are a list, not a JSON object"),
-        ('{"learning_rate": NaN}', "learning_rate nan must be"),
-    ],
-)
-def test_a_settings_file_that_is_wrong_says_where(text, message):
-    with pytest.raises(ValueError, match=message):
-        Settings.from_json(text)
 
 
 def test_settings_events_and_weights_need_no_torch(small, tmp_path):
