@@ -19,7 +19,7 @@ from cnn_core import published
 from tests.browser.conftest import CHROMIUM, FLAGS, Server, Visitor
 
 NUM_TABLES = 20
-NUM_EDITS = 60
+NUM_EDITS = 40
 LENET = "conv6k5p2-sigmoid-avg2-conv16k5-sigmoid-avg2-flatten-120-sigmoid-84-sigmoid-10"
 
 # From the event to the frame in which the table has as many rows as it is to have.

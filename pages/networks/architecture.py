@@ -23,8 +23,8 @@ from ui.chosen_network import Chosen
 
 SHAPES, WAY, SEEN = "The shapes, to scale", "Layer by layer", "What one output sees"
 VIEWS = (SHAPES, WAY, SEEN)
+# What a browser needs to show a new table, before it is kept busy by figures.
 PAINTING_SECONDS = 0.15
-"""What a browser needs to show a new table, before it is kept busy by figures."""
 MAX_ONNX_PARAMS = 10_000_000
 
 
