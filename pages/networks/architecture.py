@@ -39,6 +39,8 @@ def show_table(chosen: Chosen) -> None:
 
 
 def draw_table(chosen: Chosen) -> None:
+    if chosen.is_published and not chosen.rows:  # the message above says why
+        return
     chosen_network.show_table(chosen)
     if not chosen.rows:
         return
