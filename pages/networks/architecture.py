@@ -191,6 +191,8 @@ def explain(chosen: Chosen) -> None:
         st.latex(formula)
     st.markdown(architecture_text.about_costs(chosen.rows, is_published=chosen.is_published))
     page.in_code(ours=architecture_code.ours(chosen), torch=architecture_code.torch(chosen))
+    st.caption("In one line")
+    st.code(chosen.text, language=None, wrap_lines=True)
     st.caption("In a terminal")
     st.code(architecture_code.terminal(chosen, where_to_train(chosen)[0]), language="bash", wrap_lines=True)
 
