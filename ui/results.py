@@ -10,7 +10,7 @@ from cnn_core.plots import curves
 from cnn_core.plots import training as plots
 from cnn_core.summary import LayerSummary, summarize
 from cnn_core.training import checkpoints
-from ui import controls, page
+from ui import controls, page, training_files
 from ui.wording import count
 
 STAGES = {"Convolution": Conv, "Batch norm": BatchNorm, "Activation": Activation, "Pooling": Pool}
@@ -23,11 +23,21 @@ MAX_BYTES = 50_000_000
 
 
 def sections(run: runs.Run) -> None:
-    """Draw what can be seen of a network that is trained, or was on its way."""
-    if not run.is_over or not run.checkpoint.is_dir():
+    """Draw what can be seen of a network that is trained, or was on its way, and offer what it leaves."""
+    if not run.is_over:
         return
+    parameters = None
+    if run.checkpoint.is_dir():
+        with page.errors_in_place():
+            parameters = _parameters(run.id)
+    if parameters is not None:
+        _learned(run, parameters)
+        _errors(run)
+    training_files.offer_results(run, parameters)
+
+
+def _learned(run: runs.Run, parameters: dict[str, np.ndarray]) -> None:
     with page.errors_in_place():
-        parameters = _parameters(run.id)
         rows = summarize(run.settings.layers, run.settings.spec.input_shape)
         inspection.check_parameters(run.settings.layers, run.settings.spec.input_shape, parameters)
         try:
@@ -41,7 +51,6 @@ def sections(run: runs.Run) -> None:
             else:
                 _too_large(rows)
         _weights(rows, parameters)
-    _errors(run)
 
 
 def _too_large(rows: list[LayerSummary]) -> None:

@@ -2,18 +2,16 @@
 
 import math
 
-import pandas as pd
 import streamlit as st
 
 from cnn_core import runs
 from cnn_core.network import LENET, PRESETS, BatchNorm, Sigmoid
 from cnn_core.network import format as format_network
-from cnn_core.plots import curves
 from cnn_core.training import Settings
-from ui import page
+from ui import recipe
+from ui.training_charts import chance, show_charts
 from ui.wording import count
 
-CHART_HEIGHTS = {"loss": 250, "accuracy": 215}
 POLL_SECONDS = 0.5
 # Steps after which the published LeNet leaves its plateau, measured with SGD and learning rate 0.1.
 PLATEAU_STEPS = {"fashion-mnist": 1000, "mnist-5k": 3000}
@@ -26,11 +24,11 @@ MAX_NOTATION = 100
 def describe(settings: Settings) -> str:
     """Say in one line what is trained and how."""
     momentum = f", momentum {settings.momentum:g}" if settings.optimizer == "sgd" else ""
-    name = {"sgd": "SGD", "adam": "Adam"}[settings.optimizer]
+    also = "".join(f", {words}" for words in recipe.unusual(settings))
     return (
-        f"{_network_words(settings)} on {settings.spec.title}, {name}, "
+        f"{_network_words(settings)} on {settings.spec.title}, {recipe.OPTIMIZER_NAMES[settings.optimizer]}, "
         f"learning rate {settings.learning_rate:g}{momentum}, batches of {settings.batch_size:,}, "
-        f"{count(settings.num_epochs, 'epoch')}, seed {settings.seed}"
+        f"{count(settings.num_epochs, 'epoch')}, seed {settings.seed}{also}"
     )
 
 
@@ -69,11 +67,6 @@ def plateau_warning(settings: Settings) -> str:
     )
 
 
-def chance(quantity: str, settings: Settings) -> float:
-    """Return the loss or the accuracy of guessing."""
-    return curves.chance(quantity, num_classes=len(settings.spec.class_names))
-
-
 def panel(run: runs.Run | None, settings: Settings) -> None:
     """Draw where a training stands; it redraws itself until the training is over, then the whole page.
 
@@ -92,7 +85,7 @@ def panel(run: runs.Run | None, settings: Settings) -> None:
         with st.container():  # in one piece, so that the charts below keep their place and are not built anew
             _status(now)
         _numbers(now)
-        _charts(now, now.settings if now else settings)
+        show_charts(now, now.settings if now else settings)
 
     is_active = run is not None and not run.is_over
     st.fragment(live, run_every=POLL_SECONDS if is_active else None)()
@@ -156,8 +149,9 @@ def _progress_text(run: runs.Run) -> str:
 
 def _finished(run: runs.Run) -> None:
     right = sum(row[index] for index, row in enumerate(run.result.confusion))
+    early = "" if run.result.reason == "epochs" else f" early: {run.result.reason}"
     st.success(
-        f"Finished. The network names **{right:,} of {len(run.result.predictions):,}** test pictures right: "
+        f"Finished{early}. The network names **{right:,} of {len(run.result.predictions):,}** test pictures right: "
         f"test accuracy **{run.result.test_accuracy:.3f}**.",
         icon=":material/check_circle:",
     )
@@ -217,41 +211,6 @@ def _numbers(run: runs.Run | None) -> None:
         st.metric("Training accuracy", f"{last.train_accuracy:.3f}" if last else "—", border=True)
         st.metric("Validation accuracy", "—" if validation is None else f"{validation:.3f}", border=True)
         st.metric("Test accuracy", test, border=True, help="Measured once, when the training is complete.")
-
-
-def _charts(run: runs.Run | None, settings: Settings) -> None:
-    for quantity in ("loss", "accuracy"):
-        points = curves.curves(
-            run.steps if run else (),
-            run.epochs if run else (),
-            quantity,
-            steps_per_epoch=settings.steps_per_epoch,
-        )
-        spec = curves.curves_spec(
-            quantity,
-            num_epochs=settings.num_epochs,
-            chance=chance(quantity, settings),
-            palette=page.palette(),
-        )
-        st.vega_lite_chart(
-            pd.DataFrame(points),
-            spec,
-            height=CHART_HEIGHTS[quantity],
-            key=f"t-{quantity}",
-            alt=_alt(quantity, run),
-        )
-
-
-def _alt(quantity: str, run: runs.Run | None) -> str:
-    """Say what a chart shows. While it moves the words stay: other words would build the chart anew."""
-    if run is None:
-        return f"{quantity} against epochs, still empty"
-    if not run.is_over or not run.epochs:
-        return f"{quantity} of training and validation against epochs"
-    last = run.epochs[-1]
-    text = f"{quantity} after {count(last.epoch, 'epoch')}: training {getattr(last, f'train_{quantity}'):.3f}"
-    validation = getattr(last, f"validation_{quantity}")
-    return text if validation is None else f"{text}, validation {validation:.3f}"
 
 
 def _duration(seconds: float) -> str:

@@ -1,10 +1,11 @@
-"""What the trainer page says about what happens: steps, sets of pictures, the plateau; and the same in code."""
+"""What the trainer page says about what happens: steps, sets of pictures, the plateau."""
 
 import streamlit as st
 
-from cnn_core.network import LENET, PRESETS, BatchNorm, Dropout, Sigmoid
+from cnn_core.network import LENET, BatchNorm, Dropout, Sigmoid
 from cnn_core.training import Settings
-from ui import page, training
+from ui import page
+from ui.training_charts import chance
 
 
 def explain(settings: Settings) -> None:
@@ -24,13 +25,19 @@ def _steps(settings: Settings) -> None:
         "The loss of a picture is large when its true class got a small one:"
     )
     st.latex(r"L = -\ln p_{\text{true class}}")
+    if settings.label_smoothing:
+        _smoothing(settings.label_smoothing, num_classes)
     st.markdown(
         "The gradient says how the loss changes with each parameter. The optimizer moves all parameters a "
         "little against it:"
     )
     formula, meaning = UPDATES[settings.optimizer](settings)
     st.latex(formula)
-    st.markdown(meaning)
+    st.markdown(meaning + SCHEDULES[settings.schedule].format(rate=f"{settings.learning_rate:g}"))
+    if settings.weight_decay:
+        st.markdown(
+            "Weight decay pulls each parameter towards 0. Only what lowers the loss again and again stays large."
+        )
     st.markdown(
         f"**An epoch** shows each of the {settings.num_train:,} training pictures once, in a new order:"
     )
@@ -38,6 +45,8 @@ def _steps(settings: Settings) -> None:
         rf"\left\lceil \frac{{{settings.num_train}}}{{{settings.batch_size}}} \right\rceil"
         rf" = {settings.steps_per_epoch} \text{{ steps}}"
     )
+    if settings.shift or settings.flip:
+        _augmentation(settings)
     st.markdown(
         f"**Three sets.** The network learns from the *training* pictures. {settings.num_validation:,} others "
         "are kept apart for *validation*: they show during the training whether it learns more than those "
@@ -47,7 +56,7 @@ def _steps(settings: Settings) -> None:
         f"epoch. So validation can be better at first.{_differs_in_training(settings)}"
     )
     st.markdown(f"**Chance.** Who gives all {num_classes} classes the same probability has the loss")
-    st.latex(rf"-\ln \tfrac{{1}}{{{num_classes}}} = {training.chance('loss', settings):.3f}")
+    st.latex(rf"-\ln \tfrac{{1}}{{{num_classes}}} = {chance('loss', settings):.3f}")
 
 
 def _differs_in_training(settings: Settings) -> str:
@@ -58,18 +67,63 @@ def _differs_in_training(settings: Settings) -> str:
     return dropout + norm * (BatchNorm in kinds)
 
 
-UPDATES = {
-    "sgd": lambda settings: (
-        rf"v \leftarrow {settings.momentum:g}\,v + \nabla L, \qquad w \leftarrow w - {settings.learning_rate:g}\,v",
-        "The momentum keeps a part of the earlier gradients in $v$.",
-    ),
-    "adam": lambda settings: (
-        rf"w \leftarrow w - {settings.learning_rate:g}\,"
-        r"\frac{\text{mean of } \nabla L}{\sqrt{\text{mean of } (\nabla L)^2}}",
+def _smoothing(part: float, num_classes: int) -> None:
+    st.markdown(f"Label smoothing {part:g} spreads this part of the target over all {num_classes} classes:")
+    st.latex(
+        rf"L = -{1 - part:g}\,\ln p_{{\text{{true class}}}} - \tfrac{{{part:g}}}{{{num_classes}}} \sum_k \ln p_k"
+    )
+    st.markdown("So the network is not drawn towards probability 1. Validation and test are without it.")
+
+
+def _augmentation(settings: Settings) -> None:
+    moved = f"moved by up to {settings.shift} pixels down and across" * bool(settings.shift)
+    mirrored = "mirrored with a chance of one half" * settings.flip
+    st.markdown(
+        f"**Changed pictures.** Each training picture is {' and '.join(filter(None, [moved, mirrored]))}, each time "
+        "anew. So it is hard to learn by heart. Validation and test pictures stay as they are."
+    )
+
+
+def _sgd(settings: Settings) -> tuple[str, str]:
+    rate, momentum, gradient = f"{settings.learning_rate:g}", f"{settings.momentum:g}", _gradient(settings)
+    velocity = rf"v &\leftarrow {momentum}\,v + {gradient}"
+    meaning = "The momentum keeps a part of the earlier gradients in $v$."
+    change = "v"
+    if settings.nesterov:
+        change = rf"({gradient} + {momentum}\,v)"
+        meaning += " Nesterov's form goes one step further along it."
+    return rf"\begin{{aligned}} {velocity} \\ w &\leftarrow w - {rate}\,{change} \end{{aligned}}", meaning
+
+
+def _adam(settings: Settings) -> tuple[str, str]:
+    rate, gradient = f"{settings.learning_rate:g}", _gradient(settings)
+    shrunk = "w"
+    if settings.optimizer == "adamw" and settings.weight_decay:
+        shrunk = rf"(1 - {rate} \cdot {settings.weight_decay:g})\,w"
+    return (
+        rf"\begin{{aligned}} g &= {gradient} \\ w &\leftarrow {shrunk} - {rate}\,"
+        r"\frac{\text{mean of } g}{\sqrt{\text{mean of } g^2}} \end{aligned}",
         "The means run over the last steps. So a parameter usually moves by at most about "
-        f"{settings.learning_rate:g}, however small or large its gradient is.",
-    ),
+        f"{rate}, however small or large its gradient is.",
+    )
+
+
+def _gradient(settings: Settings) -> str:
+    """Write the gradient; the weight decay of SGD and Adam is added to it."""
+    if settings.weight_decay and settings.optimizer != "adamw":
+        return rf"\nabla L + {settings.weight_decay:g}\,w"
+    return r"\nabla L"
+
+
+UPDATES = {"sgd": _sgd, "adam": _adam, "adamw": _adam}
+SCHEDULES = {
+    "constant": "",
+    "step": " The learning rate begins with {rate}. After each third of the steps it falls to a tenth.",
+    "cosine": " The learning rate begins with {rate}. It falls to 0 along half a cosine.",
+    "one-cycle": " The learning rate begins with a 25th of {rate}. It rises to {rate} for 30 % of the steps, "
+    "then falls to almost 0.",
 }
+"""What follows the meaning of an update."""
 
 
 def _plateau(settings: Settings) -> None:
@@ -81,7 +135,7 @@ def _plateau(settings: Settings) -> None:
         "So the last layer gets almost the same numbers for every picture. "
         "From these it can learn one thing: how frequent each class is. "
         "They are about equally frequent, so it guesses, and the loss stays at "
-        f"{training.chance('loss', settings):.3f}.\n\n"
+        f"{chance('loss', settings):.3f}.\n\n"
         "The way back is as narrow. A gradient that passes a sigmoid is multiplied by its slope:"
     )
     st.latex(r"\sigma'(x) = \sigma(x)\,(1 - \sigma(x)) \le \tfrac14")
@@ -96,69 +150,3 @@ def _plateau(settings: Settings) -> None:
         "strongest answer in place of the mean. Adam divides each gradient by its own usual size, so small "
         "gradients make steps as large as large ones. More steps help too: in the end it does leave the plateau."
     )
-
-
-def code(settings: Settings) -> None:
-    """Show a training with these settings in code. Both ends assign the test accuracy to `y`."""
-    spec = settings.spec
-    imported, network = "parse", f"parse({settings.network!r})"
-    if settings.network in PRESETS:
-        imported, network = "PRESETS", f"PRESETS[{settings.network!r}].network"
-    page.in_code(
-        ours=f"""from cnn_core.training import Settings, train
-
-settings = Settings(
-    data={settings.data!r},
-    network={settings.network!r},
-    optimizer={settings.optimizer!r},
-    learning_rate={settings.learning_rate!r},
-    momentum={settings.momentum!r},
-    batch_size={settings.batch_size!r},
-    num_epochs={settings.num_epochs!r},
-    seed={settings.seed!r},
-)
-for event in train(settings):
-    print(event)
-y = event.test_accuracy""",
-        torch=f"""import torch
-from torch.nn.functional import cross_entropy
-
-from cnn_core import data, modules
-from cnn_core.network import {imported}
-
-
-def tensors(split):
-    pictures = data.load({settings.data!r}, split=split)
-    x = torch.tensor(pictures.images).reshape(len(pictures), {spec.image_shape[0]}, {spec.image_shape[1]}, -1)
-    return x.permute(0, 3, 1, 2) / 255, torch.tensor(pictures.labels)
-
-
-network = {network}
-model = modules.build(network, {spec.input_shape}, seed={settings.seed})
-optimizer = torch.optim.{OPTIMIZER_CALLS[settings.optimizer](settings)}
-x, labels = tensors("train")
-for epoch in range({settings.num_epochs}):
-    for rows in torch.randperm(len(x)).split({settings.batch_size}):
-        loss = cross_entropy(model(x[rows]), labels[rows])
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-
-x, labels = tensors("test")
-model.eval()
-with torch.no_grad():
-    y = (model(x).argmax(1) == labels).float().mean()""",
-    )
-    st.caption(
-        "The loop on the right keeps no pictures for validation and takes them in another order, so its "
-        "accuracy differs a little. In a terminal: "
-        f"`python -m cnn_core train --data {settings.data} --network {settings.network}`"
-    )
-
-
-OPTIMIZER_CALLS = {
-    "sgd": lambda settings: (
-        f"SGD(model.parameters(), lr={settings.learning_rate}, momentum={settings.momentum})"
-    ),
-    "adam": lambda settings: f"Adam(model.parameters(), lr={settings.learning_rate})",
-}

@@ -55,7 +55,7 @@ def curves(
         ([0.5, 1.0], [2.0, 1.0], ['training', 'training'])
     """
     seen = [(each.step / steps_per_epoch, getattr(each, quantity)) for each in steps]
-    training = _thinned(np.array(seen, dtype=float).reshape(-1, 2), max_points)  # (points, 2)
+    training = thinned(np.array(seen, dtype=float).reshape(-1, 2), max_points)  # (points, 2)
     checked = [(each.epoch, getattr(each, f"validation_{quantity}")) for each in epochs]
     validation = [point for point in checked if point[1] is not None]
     points = np.concatenate([training, np.array(validation, dtype=float).reshape(-1, 2)])
@@ -80,11 +80,21 @@ def chance(quantity: str, *, num_classes: int) -> float:
     return math.log(num_classes) if quantity == "loss" else 1 / num_classes
 
 
-def _thinned(points: np.ndarray, most: int) -> np.ndarray:
+def thinned(points: np.ndarray, most: int) -> np.ndarray:
     """Average neighbouring points (N, 2) so that at most so many are left."""
     if len(points) <= most:
         return points
     return np.array([group.mean(axis=0) for group in np.array_split(points, most)])
+
+
+def epoch_axis(num_epochs: int) -> dict[str, Any]:
+    """Describe the axis of the epochs in Vega-Lite; from the beginning it ends with the last one."""
+    return {
+        "type": "quantitative",
+        "title": "epoch",
+        "scale": {"domain": [0, num_epochs], "nice": False},
+        "axis": {"grid": False, "tickMinStep": 1, "format": "d"},
+    }
 
 
 def curves_spec(
@@ -119,12 +129,7 @@ def curves_spec(
     dot = {"type": "point", "filled": True, "size": 45, "opacity": 1, "clip": True}
     return {
         "encoding": {
-            "x": {
-                "type": "quantitative",
-                "title": "epoch",
-                "scale": {"domain": [0, num_epochs], "nice": False},
-                "axis": {"grid": False, "tickMinStep": 1, "format": "d"},
-            },
+            "x": epoch_axis(num_epochs),
             "y": {"type": "quantitative", "title": quantity, "scale": limits, "axis": ticks | {"grid": True}},
         },
         "layer": [

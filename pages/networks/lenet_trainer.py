@@ -1,20 +1,31 @@
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from cnn_core import data, runs
 from cnn_core.network import format as format_network
 from cnn_core.shapes import format_shape
 from cnn_core.summary import summarize
 from cnn_core.training import Settings
-from cnn_core.training.settings import MAX_SEED
-from ui import controls, data_panel, machine, page, results, trained_network, training, training_text, visitor
+from ui import (
+    controls,
+    data_panel,
+    machine,
+    page,
+    recipe,
+    results,
+    trained_network,
+    training,
+    training_code,
+    training_files,
+    training_text,
+    visitor,
+)
 
 USUAL = Settings()
-MAX_EPOCHS = 60
-OPTIMIZER_TITLES = {"sgd": "SGD with momentum", "adam": "Adam"}
 LAST_GOOD = "trainer-last-good-settings"
 
 
-def choose_settings() -> Settings | None:
+def choose_settings(more_place: DeltaGenerator) -> Settings | None:
     """Read the controls. None, with a message in place, if they cannot be trained."""
     name = controls.choice(
         "Data set",
@@ -28,52 +39,12 @@ def choose_settings() -> Settings | None:
     network = trained_network.choose(default=USUAL.network)
     if network:
         trained_network.link_to_architecture(network, data.find_spec(name).input_shape)
-    optimizer = controls.choice(
-        "Optimizer",
-        tuple(OPTIMIZER_TITLES),
-        key="t-optimizer",
-        default=USUAL.optimizer,
-        format=OPTIMIZER_TITLES.get,
-    )
-    numbers = choose_numbers(name, with_momentum=optimizer == "sgd")
+    chosen = recipe.choose(data.find_spec(name), more_place=more_place)
     if not network:
         return None
     with page.errors_in_place():
-        return Settings(data=name, network=network, optimizer=optimizer, **numbers)
+        return Settings(data=name, network=network, **chosen)
     return None
-
-
-def choose_numbers(name: str, *, with_momentum: bool) -> dict[str, float]:
-    left, right = st.columns(2)
-    with left:
-        rate = controls.number(
-            "Learning rate",
-            key="t-rate",
-            default=USUAL.learning_rate,
-            low=0.00001,
-            high=10.0,
-            step=0.001,
-            format="%g",
-        )
-        num_train = Settings(data=name).num_train
-        batch_size = controls.integer(
-            "Batch size", key="t-batch", default=USUAL.batch_size, low=1, high=num_train
-        )
-    with right:
-        epochs = controls.integer("Epochs", key="t-epochs", default=USUAL.num_epochs, low=1, high=MAX_EPOCHS)
-        seed = controls.integer("Seed", key="t-seed", default=USUAL.seed, low=0, high=MAX_SEED)
-    momentum = 0.0
-    if with_momentum:
-        momentum = controls.number(
-            "Momentum", key="t-momentum", default=0.9, low=0.0, high=0.99, step=0.1, format="%g"
-        )
-    return {
-        "learning_rate": rate,
-        "batch_size": batch_size,
-        "num_epochs": epochs,
-        "seed": seed,
-        "momentum": momentum,
-    }
 
 
 def choose_device() -> str | None:
@@ -221,9 +192,15 @@ def show() -> None:
     run = find_run()
     left, right = st.columns([2, 3], gap="large")
     with left:
-        settings = choose_settings()
-        device = choose_device()
-        start_and_stop(settings, run, device)
+        # Start stays in sight: what is seldom needed is drawn below it, though it is read before.
+        usual_place, start_place, more_place = st.container(), st.container(), st.container()
+        with usual_place:
+            settings = choose_settings(more_place)
+        with start_place:
+            device = choose_device()
+            start_and_stop(settings, run, device)
+        with more_place:
+            training_files.bring_settings()
     shown = last_good(settings)
     with right:
         training.panel(run, shown)
@@ -233,7 +210,7 @@ def show() -> None:
         results.sections(run)
     layer_table(shown)
     training_text.explain(shown)
-    training_text.code(shown)
+    training_code.show(shown)
 
 
 def last_good(settings: Settings | None) -> Settings:
@@ -249,10 +226,14 @@ def reading(settings: Settings | None, run: runs.Run | None) -> None:
         shown = "the last settings that were right" if LAST_GOOD in st.session_state else "the usual settings"
         page.reading(f"Nothing can be trained with these settings. Table and code below are of {shown}.")
         return
+    ends_early = bool(settings.target_accuracy or settings.max_minutes or settings.patience)
+    num_steps = "at most " * ends_early + f"{settings.num_steps:,}"
     page.reading(
-        f"Start trains on {settings.num_train:,} pictures in {settings.num_steps:,} steps "
+        f"Start trains on {settings.num_train:,} pictures in {num_steps} steps "
         f"({settings.steps_per_epoch:,} in each epoch) and keeps {settings.num_validation:,} for validation."
     )
+    if also := recipe.unusual(settings):
+        st.caption(f"Also: {', '.join(also)}.")
     is_active = run is not None and not run.is_over  # then the panel says it
     if training.may_stand_still(settings) and not is_active:
         st.info(training.plateau_warning(settings), icon=":material/hourglass:")

@@ -1,6 +1,8 @@
+import json
 import re
 
 from playwright.sync_api import expect
+from safetensors.numpy import load as from_safetensors
 
 ACCURACY = '[data-testid="stMetric"]:has-text("Test accuracy") [data-testid="stMetricValue"]'
 CURVES = '[data-testid="stVegaLiteChart"] svg'
@@ -74,3 +76,40 @@ def test_an_own_network_is_trained_from_a_link_and_led_on_to_its_shapes(visit):
     page.get_by_role("link", name="Open in Architecture").click()
     expect(page.get_by_role("heading", name="Architecture")).to_be_visible()
     expect(page.get_by_role("textbox", name="Network in one line")).to_have_value(network)
+
+
+def test_a_training_is_taken_away_as_files_and_its_settings_are_brought_back(visit):
+    visitor = visit(
+        "lenet-trainer?t-network=conv2k5-flatten-10&t-epochs=1&t-schedule=Cosine&t-charts=Gradient+norms"
+    )
+    page = visitor.page
+    expect(page.get_by_role("combobox", name="Schedule of the learning rate")).to_be_visible()
+    page.get_by_role("button", name="Start", exact=True).click()
+    page.get_by_text("Finished.").wait_for(timeout=60_000)
+    expect(page.locator(CURVES)).to_have_count(2)  # the gradients, and the probabilities of a picture
+
+    def taken(name):
+        with page.expect_download() as download:
+            page.get_by_role("button", name=re.compile(f"{name}$")).first.click()
+        return download.value.path().read_bytes()
+
+    weights = from_safetensors(taken("Weights"))
+    assert {name: array.shape for name, array in weights.items()} == {
+        "conv1.weight": (2, 1, 5, 5),
+        "conv1.bias": (2,),
+        "linear1.weight": (10, 1152),
+        "linear1.bias": (10,),
+    }
+    assert taken("Epochs as CSV").decode().splitlines()[1].startswith("1,57,")
+    assert "gradient norm of conv1,gradient norm of linear1" in taken("Steps as CSV").decode()
+    compile(taken("PyTorch script"), "train.py", "exec")
+    settings = json.loads(taken("Settings"))
+    assert (settings["schedule"], settings["num_epochs"]) == ("cosine", 1)
+
+    page.get_by_role("button", name="Settings from a file").click()
+    changed = json.dumps(settings | {"seed": 7, "shift": 3}).encode()
+    file = {"name": "settings.json", "mimeType": "application/json", "buffer": changed}
+    page.locator('input[type="file"]').set_input_files(file)
+    expect(page.get_by_text("Also: schedule cosine, shifted by up to 3 px.")).to_be_visible()
+    page.wait_for_url("**t-seed=7*")
+    assert visitor.exceptions() == []
