@@ -5,7 +5,7 @@ import pytest
 
 from tests.browser.conftest import Visitor
 
-PATHS = ["", "filters", "padding-stride", "channels", "pooling", "lenet-trainer"]
+PATHS = ["", "filters", "padding-stride", "channels", "pooling", "architecture", "lenet-trainer"]
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -32,7 +32,11 @@ def test_a_deep_link_works_on_a_server_that_nobody_has_visited(visit, fresh_serv
 def test_the_navigation_lists_the_pages_in_teaching_order(visit):
     links = visit("").page.locator('[data-testid="stSidebarNavLink"]').all_inner_texts()
     titles = [link.split("\n")[-1] for link in links]
-    assert titles == ["Home", "Filters", "Padding & stride", "Channels", "Pooling", "LeNet trainer"]
+    chapter, networks = (
+        ["Filters", "Padding & stride", "Channels", "Pooling"],
+        ["Architecture", "LeNet trainer"],
+    )
+    assert titles == ["Home", *chapter, *networks]
 
 
 @pytest.mark.parametrize("path", PATHS)

@@ -251,8 +251,9 @@ def test_nothing_is_left_after_shut_down(real):
 
 
 APP = """
-import json, sys, threading, time
+import json, signal, sys, threading, time
 from cnn_core import beside
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job is born deaf to it
 beside.layer_table("alexnet")
 clean = {"torch", "torchvision", "onnx", "streamlit"}.isdisjoint(sys.modules)
 threading.Thread(target=beside.to_onnx, args=("flatten-60000-10", (1, 28, 28)), daemon=True).start()
