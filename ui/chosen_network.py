@@ -161,10 +161,12 @@ def _over_budget(network: Network, shape: tuple[int, ...]) -> str:
     return ""
 
 
-@st.cache_data(max_entries=32, show_spinner=False)
+@st.cache_data(
+    max_entries=32,
+    show_spinner="PyTorch follows a picture through it. The first time that takes some seconds.",
+)
 def _published_rows(name: str, shape: tuple[int, ...]) -> list[LayerSummary]:
-    with st.spinner("PyTorch follows a picture through it. The first time that takes some seconds."):
-        return beside.layer_table(name, shape)
+    return beside.layer_table(name, shape)
 
 
 def _write_presets_out() -> None:
