@@ -22,7 +22,7 @@ MAX_MULT_ADDS = 300_000_000
 """Most multiplications that are done for a visitor's look: about a second."""
 
 MAX_BYTES = 50_000_000
-"""Most memory for the outputs of all layers."""
+"""Most memory for the outputs of all layers for one picture, so that a look does not stop the other visitors."""
 
 MAX_CHANNELS = 32
 """Most feature maps of one layer that are drawn."""

@@ -11,6 +11,7 @@ from cnn_core.plots import training as plots
 from cnn_core.summary import LayerSummary, summarize
 from cnn_core.training import checkpoints
 from ui import controls, page, training_files
+from ui.on_the_way import MAX_BYTES
 from ui.wording import count
 
 STAGES = {"Convolution": Conv, "Batch norm": BatchNorm, "Activation": Activation, "Pooling": Pool}
@@ -18,8 +19,6 @@ MAX_LAYERS = 10
 MAX_MAPS = 64
 MAX_KERNELS = 32
 """Most kernels that stand side by side, and below each other; also most units."""
-MAX_BYTES = 50_000_000
-"""Most memory for the maps of one picture, so that a visitor's look does not stop the others."""
 
 
 def sections(run: runs.Run) -> None:
