@@ -4,6 +4,7 @@ Purposes speak of cross-correlation, which is what `ops.conv2d` and networks com
 kernel that finds edges is flipped.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -124,6 +125,28 @@ _ALL = (
         "negative on a darker one.",
     ),
     _kernel(
+        "second-x",
+        "Second derivative along a row, 1 x 3",
+        [[1, -2, 1]],
+        "Says how the slope changes from left to right: 0 on an even slope, negative on a bright vertical line, "
+        "and a pair of signs at an edge, whose place is where the sign turns.",
+    ),
+    _kernel(
+        "second-y",
+        "Second derivative along a column, 3 x 1",
+        [[1], [-2], [1]],
+        "Says how the slope changes from top to bottom: 0 on an even slope, negative on a bright horizontal line, "
+        "and a pair of signs at an edge, whose place is where the sign turns.",
+    ),
+    _kernel(
+        "second-xy",
+        "Mixed second derivative",
+        [[1, 0, -1], [0, 0, 0], [-1, 0, 1]],
+        "Finds corners: 0 at every upright or level edge, positive where the lower right or the upper left stands "
+        "out brighter, negative where one of the other two corners does.",
+        divisor=4,
+    ),
+    _kernel(
         "laplacian-4",
         "Laplacian, 4 neighbours",
         [[0, 1, 0], [1, -4, 1], [0, 1, 0]],
@@ -188,5 +211,36 @@ _ALL = (
     ),
 )
 
+_SOBEL_X, _SOBEL_Y = (
+    next(kernel.values for kernel in _ALL if kernel.name == f"sobel-{axis}") for axis in "xy"
+)
+
 KERNELS: Mapping[str, Kernel] = MappingProxyType({kernel.name: kernel for kernel in _ALL})
 """Name -> kernel, in the order in which a page lists them."""
+
+
+def sobel_towards(degrees: float) -> Kernel:
+    """Make the Sobel kernel that finds the edges across any direction, as a mixture of two.
+
+    Args:
+        degrees: Direction in which the picture gets brighter where the kernel is positive: 0 is to the right, 90 is
+            down.
+
+    Returns:
+        cos(degrees) times the kernel from left to right plus sin(degrees) times the one from top to bottom.
+
+    References:
+        Freeman & Adelson, 1991, "The design and use of steerable filters", IEEE PAMI 13 (9).
+
+    Example:
+        >>> sobel_towards(180).values.round(6)[1].tolist()
+        [2.0, 0.0, -2.0]
+    """
+    angle = math.radians(degrees)
+    values = math.cos(angle) * _SOBEL_X + math.sin(angle) * _SOBEL_Y
+    values.flags.writeable = False
+    purpose = (
+        f"Finds edges across the direction of {degrees:g} degrees: positive where it gets brighter that way, "
+        "negative where it gets darker; 0 degrees is to the right, 90 is down."
+    )
+    return Kernel(f"sobel-{degrees:g}", f"Sobel, {degrees:g} degrees", values, purpose)

@@ -1,8 +1,11 @@
 """How much a shift of a picture changes what a layer makes of it, in place or moved along with it."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import numpy as np
 
-from cnn_core.geometry import as_integer
+from cnn_core.geometry import as_integer, same_padding
 
 
 def shifted_crops(picture: np.ndarray, size: int, *, num_shifts: int = 9) -> np.ndarray:
@@ -152,3 +155,109 @@ def changes(outputs: np.ndarray, *, effective_stride: int | None = None) -> np.n
     ]
     typical = np.mean([typical_difference(channel) for channel in outputs[0]])
     return np.array(differences) / typical if typical else np.full(len(outputs), np.nan)
+
+
+def translate(array: np.ndarray, down: int, across: int, *, around: bool = False) -> np.ndarray:
+    """Move a picture or a feature map as a whole.
+
+    Args:
+        array: Shape (..., H, W).
+        down: Rows to move down; negative is up.
+        across: Columns to move to the right; negative is to the left.
+        around: Whether what leaves on one side comes in on the other; else zeros come in.
+
+    Returns:
+        Same shape and type.
+
+    Example:
+        >>> translate(np.array([[1, 2, 3]]), 0, 1), translate(np.array([[1, 2, 3]]), 0, 1, around=True)
+        (array([[0, 1, 2]]), array([[3, 1, 2]]))
+    """
+    rolled = np.roll(array, (down, across), (-2, -1))
+    if around:
+        return rolled
+    height, width = array.shape[-2:]
+    rows, columns = _stays(height, down), _stays(width, across)
+    moved = np.zeros_like(array)
+    moved[..., rows, columns] = rolled[..., rows, columns]
+    return moved
+
+
+@dataclass(frozen=True, eq=False)
+class Exchange:
+    """A shift before a layer, and the same shift after it.
+
+    Attributes:
+        shifted_first: What the layer makes of the shifted picture, shape (H, W).
+        shifted_after: What it makes of the picture, shifted then, same shape.
+    """
+
+    shifted_first: np.ndarray
+    shifted_after: np.ndarray
+
+    @property
+    def difference(self) -> np.ndarray:
+        """The first less the second, same shape; 0 where the order does not matter."""
+        return self.shifted_first - self.shifted_after
+
+    @property
+    def num_different(self) -> int:
+        """Count the outputs for which the order matters."""
+        return int(np.count_nonzero(self.difference))
+
+
+def exchange(
+    layer: Callable[[np.ndarray], np.ndarray], x: np.ndarray, down: int, across: int, *, around: bool = False
+) -> Exchange:
+    """Compare shifting before a layer with shifting after it.
+
+    Args:
+        layer: Makes an output of the picture's shape of a picture.
+        x: The picture, shape (H, W).
+        down: Rows to move down; negative is up.
+        across: Columns to move to the right; negative is to the left.
+        around: As in `translate`.
+
+    Returns:
+        Both outputs.
+
+    Example:
+        >>> exchange(lambda x: x + np.array([[0, 10, 20]]), np.array([[1, 2, 3]]), 0, 1, around=True).difference
+        array([[-20,  10,  10]])
+    """
+    first = layer(translate(x, down, across, around=around))
+    return Exchange(first, translate(layer(x), down, across, around=around))
+
+
+def undisturbed(size: int, kernel_size: int, shift: int) -> range:
+    """List the outputs along one axis whose windows see the same before and after a shift.
+
+    Where zeros come in, windows find what they found in the padding. Where pixels leave, windows miss them.
+
+    Args:
+        size: Length of the axis of the picture and of the output, in pixels.
+        kernel_size: Kernel cells along the axis; the padding keeps the size.
+        shift: Pixels that the picture is moved; zeros come in.
+
+    Returns:
+        Their places in the shifted output; empty if the shift leaves none.
+
+    Raises:
+        TypeError: If a size is not an integer.
+        ValueError: If a size is below 1.
+
+    Example:
+        >>> undisturbed(8, 3, 2), undisturbed(8, 3, -2), undisturbed(8, 3, 0)
+        (range(2, 7), range(1, 6), range(0, 8))
+    """
+    before, after = same_padding(kernel_size)
+    size = as_integer(size, "size", minimum=1)
+    if shift == 0:
+        return range(size)
+    first, last = (shift, size - after) if shift > 0 else (before, size + shift)
+    return range(first, max(first, last))
+
+
+def _stays(size: int, shift: int) -> slice:
+    """Give the part of an axis that shows what was there before a shift."""
+    return slice(min(max(shift, 0), size), max(size + min(shift, 0), 0))

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import plotly.graph_objects as go
 
-from cnn_core.plots.sheets import GREYS, sheet, unit_square
+from cnn_core.plots.sheets import GREYS, sheet_layout, unit_square
 from cnn_core.plots.theme import LIGHT, Palette
 
 SPACE = 0.12
@@ -43,7 +43,9 @@ def before_after(
             fig.add_annotation(text=words, x=place[1], y=place[0], xanchor="left", yanchor="bottom")
         top += SPACE + max(picture.shape[0] / max(picture.shape[:2]) for picture in pair)
     fig.update_annotations(showarrow=False, borderpad=0)
-    return sheet(fig, x=(0, 2 + SPACE), y=(top, -SPACE), height=int(size * (top + SPACE)), palette=palette)
+    return fig.update_layout(
+        sheet_layout(x=(0, 2 + SPACE), y=(top, -SPACE), height=int(size * (top + SPACE)), palette=palette)
+    )
 
 
 def _picture(picture: np.ndarray, square: dict[str, float]) -> go.Heatmap | go.Image:

@@ -1,6 +1,7 @@
 """Every colour and the common layout of the figures, once for light pages and once for dark ones."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import plotly.graph_objects as go
 
@@ -100,16 +101,20 @@ def colorscale(stops: tuple[str, ...]) -> list[tuple[float, str]]:
     return [(index / (len(stops) - 1), stop) for index, stop in enumerate(stops)]
 
 
+def layout(*, palette: Palette, height: int | None = None) -> dict[str, Any]:
+    """Return the layout all figures share: no chrome, small margins, the palette's text."""
+    return {
+        "height": height,
+        "margin": {"l": 8, "r": 8, "t": 32, "b": 8},
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "font": {"color": palette.text, "size": 13},
+        "hoverlabel": {"font": {"size": 13}},
+        "showlegend": False,
+        "dragmode": False,
+    }
+
+
 def finish(fig: go.Figure, *, palette: Palette, height: int | None = None) -> go.Figure:
-    """Give a figure the layout all figures share: no chrome, small margins, the palette's text."""
-    fig.update_layout(
-        height=height,
-        margin={"l": 8, "r": 8, "t": 32, "b": 8},
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        font={"color": palette.text, "size": 13},
-        hoverlabel={"font": {"size": 13}},
-        showlegend=False,
-        dragmode=False,
-    )
-    return fig
+    """Give a figure the layout all figures share."""
+    return fig.update_layout(layout(palette=palette, height=height))

@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from cnn_core.plots.grids import decimals_for, limit_of
-from cnn_core.plots.sheets import GREYS, sheet
+from cnn_core.plots.sheets import GREYS, sheet_layout
 from cnn_core.plots.theme import Palette, colorscale
 
 CELL = 34
@@ -149,13 +149,13 @@ class Worksheet:
             the numbers with it.
         """
         rows, columns = self.shape
-        return sheet(
-            go.Figure(self.traces, {"shapes": self.shapes, "annotations": self.notes}),
+        layout = sheet_layout(
             x=(-0.6, columns - 0.4),
             y=(rows - 0.4, -0.6),
             height=round(rows * self.cell) + 16,
             palette=self.palette,
         )
+        return go.Figure(self.traces, layout | {"shapes": self.shapes, "annotations": self.notes})
 
     def _scale(self, limit: float) -> dict[str, Any]:
         return {"zmin": -limit, "zmax": limit, "colorscale": colorscale(self.palette.signed)}

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cnn_core import cells, ops
-from cnn_core.kernels import KERNELS
+from cnn_core.kernels import KERNELS, sobel_towards
 
 EDGES = {
     "book-columns": "left",
@@ -19,6 +19,7 @@ EDGES = {
     "falling-edges": "top right",
 }
 LINES = ["vertical-lines", "horizontal-lines"]
+SECOND = ["second-x", "second-y", "second-xy"]
 LAPLACIANS = ["laplacian-4", "laplacian-8"]
 BLURS = ["box-blur-3", "box-blur-5", "gaussian-3", "gaussian-5", "motion-blur"]
 KEEP_BRIGHTNESS = ["identity", "sharpen", "emboss", *BLURS]
@@ -37,11 +38,11 @@ def picture_bright_at(side):
 
 
 def test_every_kernel_belongs_to_one_family():
-    assert set(KERNELS) == {*EDGES, *LINES, *LAPLACIANS, *KEEP_BRIGHTNESS}
+    assert set(KERNELS) == {*EDGES, *LINES, *SECOND, *LAPLACIANS, *KEEP_BRIGHTNESS}
     assert all(KERNELS[name].name == name for name in KERNELS)
 
 
-@pytest.mark.parametrize("name", [*EDGES, *LINES, *LAPLACIANS])
+@pytest.mark.parametrize("name", [*EDGES, *LINES, *SECOND, *LAPLACIANS])
 def test_what_finds_differences_gives_zero_on_even_ground(name):
     assert KERNELS[name].values.sum() == 0
     assert not ops.corr2d(np.full((9, 9), 200), KERNELS[name].values).any()
@@ -122,6 +123,57 @@ def test_a_line_kernel_is_positive_on_a_bright_line_and_zero_on_slopes_and_cross
     assert ops.corr2d(1 - line, values).item() < 0
     assert ops.corr2d(line.T, values).item() == 0
     assert ops.corr2d(np.mgrid[:3, :3][1], values).item() == 0
+
+
+@pytest.mark.parametrize(("name", "expected"), [("second-x", 6), ("second-y", -4), ("second-xy", 5)])
+def test_a_second_derivative_is_exact_on_a_parabola(name, expected):
+    """Of 3 x^2 - 2 y^2 + 5 x y + 7 x - y they are 6, -4 and 5."""
+    y, x = np.mgrid[:6, :7]
+    parabola = 3 * x**2 - 2 * y**2 + 5 * x * y + 7 * x - y
+    assert np.all(ops.corr2d(parabola, KERNELS[name].values) == expected)
+
+
+def test_a_laplacian_is_the_sum_of_two_second_derivatives():
+    across, down = np.zeros((3, 3)), np.zeros((3, 3))
+    across[1], down[:, 1] = KERNELS["second-x"].values, KERNELS["second-y"].values[:, 0]
+    assert np.array_equal(across + down, KERNELS["laplacian-4"].values)
+
+
+def test_the_mixed_second_derivative_finds_corners_and_no_straight_edge():
+    values = KERNELS["second-xy"].values
+    corner = np.zeros((5, 5))
+    corner[2:, 2:] = 1
+    assert not ops.corr2d(picture_bright_at("right"), values).any()
+    assert not ops.corr2d(picture_bright_at("bottom"), values).any()
+    for turned, sign in ((corner, 1), (corner[:, ::-1], -1), (corner[::-1], -1), (corner[::-1, ::-1], 1)):
+        assert np.sign(ops.corr2d(turned, values)).sum() == sign * np.count_nonzero(
+            ops.corr2d(turned, values)
+        )
+        assert ops.corr2d(turned, values).any()
+
+
+@pytest.mark.parametrize("degrees", [0, 30, 45, 90, 117, 180, 275])
+def test_a_turned_sobel_kernel_measures_the_slope_in_its_direction(degrees):
+    y, x = np.mgrid[:5, :5]
+    angle = np.deg2rad(degrees)
+    along, across = np.cos(angle) * x + np.sin(angle) * y, -np.sin(angle) * x + np.cos(angle) * y
+    values = sobel_towards(degrees).values
+    np.testing.assert_allclose(ops.corr2d(along, values), 8)
+    np.testing.assert_allclose(ops.corr2d(across, values), 0, atol=1e-12)
+
+
+def test_a_quarter_turn_of_the_dial_leads_from_one_sobel_kernel_to_the_next():
+    x, y = KERNELS["sobel-x"].values, KERNELS["sobel-y"].values
+    for degrees, expected in {0: x, 90: y, 180: -x, 270: -y}.items():
+        np.testing.assert_allclose(sobel_towards(degrees).values, expected, atol=1e-12)
+
+
+def test_a_turned_kernel_says_its_direction_and_cannot_be_changed():
+    kernel = sobel_towards(30)
+    assert (kernel.name, kernel.title) == ("sobel-30", "Sobel, 30 degrees")
+    assert "the direction of 30 degrees" in kernel.purpose
+    with pytest.raises(ValueError, match="read-only"):
+        kernel.values[0, 0] = 1
 
 
 def test_sharpening_subtracts_the_laplacian():

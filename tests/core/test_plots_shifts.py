@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
-from cnn_core.plots.shifts import Stage, change_curves, stages
+from cnn_core.plots.shifts import Stage, change_curves, exchanges, stages
 from cnn_core.plots.theme import DARK, LIGHT
+from cnn_core.shifts import Exchange
 
 CURVES = {
     "before": np.array([0, 0.9, 1.0]),
@@ -68,3 +69,45 @@ def test_stages_stand_in_columns_and_what_is_compared_in_rows():
     places = [(heat.x0, heat.y0) for heat in fig.data]
     assert len({x for x, _ in places}) == 2
     assert len({y for _, y in places}) == 3
+
+
+MADE = Exchange(np.full((4, 5), 3.0), np.full((4, 5), -1.0))
+
+
+def test_exchanges_show_a_picture_both_outputs_and_their_difference():
+    pictures = {"picture": np.full((4, 5), 9.0), "shifted": np.full((4, 5), 8.0)}
+    fig = exchanges(pictures, {"convolution": MADE, "dense": MADE}, undisturbed={})
+    arrays = [MADE.shifted_first, MADE.shifted_after, MADE.difference]
+    expected = [pictures["picture"], *arrays, pictures["shifted"], *arrays]
+    for heat, array in zip(fig.data, expected, strict=True):
+        np.testing.assert_array_equal(heat.z, array)
+    assert [(heat.zmin, heat.zmax) for heat in fig.data] == [(0, 255), (-4, 4), (-4, 4), (-4, 4)] * 2
+    words = [note.text for note in fig.layout.annotations]
+    rest = ["shifted after", "difference"]
+    assert words == [
+        "picture",
+        "convolution:<br>shifted first",
+        *rest,
+        "shifted",
+        "dense:<br>shifted first",
+        *rest,
+    ]
+
+
+def test_undisturbed_outputs_are_framed_on_the_difference():
+    fig = exchanges(
+        {"picture": np.ones((4, 5))}, {"layer": MADE}, undisturbed={"layer": (range(1, 3), range(2, 5))}
+    )
+    (frame,) = (shape for shape in fig.layout.shapes if shape.name == "undisturbed")
+    difference = fig.data[3]
+    left, top = difference.x0 - difference.dx / 2, difference.y0 - difference.dy / 2
+    # An output is 0.2 wide; the line lies within the framed outputs and hides none of the others.
+    np.testing.assert_allclose((frame.x0 - left, frame.x1 - left), (0.4 + 0.08, 1 - 0.08))
+    np.testing.assert_allclose((frame.y0 - top, frame.y1 - top), (0.2 + 0.08, 0.6 - 0.08))
+
+
+def test_nothing_is_framed_where_nothing_is_undisturbed():
+    fig = exchanges(
+        {"picture": np.ones((4, 5))}, {"layer": MADE}, undisturbed={"layer": (range(1, 1), range(5))}
+    )
+    assert {shape.name for shape in fig.layout.shapes} == {"edge"}

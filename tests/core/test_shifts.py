@@ -3,11 +3,22 @@ import re
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.nn import functional as F
 
 from cnn_core import ops
-from cnn_core.shifts import changes, difference, nearest_move, shifted_crops, typical_difference
+from cnn_core.shifts import (
+    changes,
+    difference,
+    exchange,
+    nearest_move,
+    shifted_crops,
+    translate,
+    typical_difference,
+    undisturbed,
+)
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (40, 60)).astype(np.uint8)
 
@@ -138,3 +149,65 @@ def test_a_map_that_moves_out_of_sight_is_refused():
         changes(np.random.default_rng(0).normal(size=(9, 1, 6, 6)), effective_stride=1)
     with pytest.raises(ValueError, match="effective_stride 0 is below 1"):
         changes(np.random.default_rng(0).normal(size=(9, 1, 6, 6)), effective_stride=0)
+
+
+moves = st.integers(-15, 15)
+
+
+@given(moves, moves)
+def test_a_picture_is_moved_as_torch_moves_it(down, across):
+    picture = PICTURE[:12, :10]
+    tensor = torch.tensor(picture)[None, None]
+    rolled = tensor.roll((down, across), (-2, -1))[0, 0]
+    np.testing.assert_array_equal(translate(picture, down, across, around=True), rolled.numpy())
+    inside = min(abs(down), 12), min(abs(across), 10)
+    down, across = int(np.copysign(inside[0], down)), int(np.copysign(inside[1], across))
+    before, after = (max(across, 0), max(down, 0)), (max(-across, 0), max(-down, 0))
+    padded = F.pad(tensor, (before[0], after[0], before[1], after[1]))[0, 0]
+    moved = padded[after[1] : after[1] + 12, after[0] : after[0] + 10]
+    np.testing.assert_array_equal(translate(picture, down, across), moved.numpy())
+
+
+def same(kernel, mode="zeros"):
+    before = [(size - 1) // 2 for size in kernel.shape]
+    padding = tuple((first, size - 1 - first) for first, size in zip(before, kernel.shape, strict=True))
+    return lambda x: ops.conv2d(x[None, None], kernel[None, None], padding=padding, padding_mode=mode)[0, 0]
+
+
+@given(moves, moves, st.integers(1, 5), st.integers(1, 5))
+def test_where_windows_see_the_same_pixels_a_convolution_does_not_mind_the_order(down, across, rows, columns):
+    kernel = np.random.default_rng(rows).integers(-9, 10, (rows, columns)).astype(float)
+    made = exchange(same(kernel), PICTURE[:12, :14].astype(float), down, across)
+    places = undisturbed(12, rows, down), undisturbed(14, columns, across)
+    assert (made.difference[np.ix_(*map(list, places))] == 0).all()
+
+
+@pytest.mark.parametrize(
+    ("size", "kernel", "shift"),
+    [(9, 3, 0), (9, 4, 2), (9, 4, -2), (9, 5, -3), (9, 1, 4), (5, 3, 9), (5, 3, -9), (3, 7, 1)],
+)
+def test_undisturbed_outputs_are_those_whose_windows_hold_the_same(size, kernel, shift):
+    before = (kernel - 1) // 2
+    row = np.arange(1, size + 1)[None]
+    pixels, moved = (np.pad(translate(row, 0, way)[0], (before, kernel - 1 - before)) for way in (0, shift))
+    found = [
+        place
+        for place in range(size)
+        if 0 <= place - shift < size
+        and (moved[place : place + kernel] == pixels[place - shift : place - shift + kernel]).all()
+    ]
+    assert list(undisturbed(size, kernel, shift)) == found
+
+
+def test_around_the_edge_the_order_never_matters_to_a_convolution():
+    kernel = np.arange(9.0).reshape(3, 3)
+    made = exchange(same(kernel, "circular"), PICTURE[:20, :20].astype(float), 7, -4, around=True)
+    assert made.num_different == 0
+
+
+def test_the_order_matters_everywhere_to_a_dense_layer():
+    weights = np.random.default_rng(0).normal(size=(100, 100))
+    made = exchange(
+        lambda x: (weights @ x.ravel()).reshape(x.shape), PICTURE[:10, :10].astype(float), 1, 0, around=True
+    )
+    assert made.num_different == 100
