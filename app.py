@@ -1,11 +1,17 @@
 """The CNN Workbench: page config and navigation in teaching order."""
 
 import streamlit as st
+from starlette.middleware import Middleware
 
-from ui import server
+from ui import cookie, server
 
 if not st.runtime.exists():
-    app = st.App(__file__, lifespan=server.lifespan, on_script_error=server.on_script_error)
+    app = st.App(
+        __file__,
+        lifespan=server.lifespan,
+        middleware=[Middleware(cookie.Giver)],
+        on_script_error=server.on_script_error,
+    )
 else:
     st.set_page_config(page_title="CNN Workbench", page_icon="ui/icon.svg", layout="wide")
     pages = {

@@ -1,5 +1,6 @@
 """The layer table of a network: shapes, parameters, mult-adds, memory, receptive fields; no arrays made."""
 
+import functools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
@@ -142,7 +143,14 @@ def follow(network: Network, input_shape: Sequence[int]) -> tuple[list[LayerSumm
         >>> [row.name for row in rows], reason
         (['conv1'], 'it takes (features,): put flatten before it')
     """
-    shapes, reason = [_checked_input_shape(input_shape)], ""
+    rows, reason = _follow(network, _checked_input_shape(input_shape))
+    return list(rows), reason
+
+
+@functools.lru_cache(maxsize=256)
+def _follow(network: Network, input_shape: Shape) -> tuple[tuple[LayerSummary, ...], str]:
+    """Do what `follow` says. A page asks for the same table several times whenever it is drawn."""
+    shapes, reason = [input_shape], ""
     for layer in network.layers:
         try:
             shapes.append(_output_shape(layer, shapes[-1]))
@@ -152,7 +160,7 @@ def follow(network: Network, input_shape: Sequence[int]) -> tuple[list[LayerSumm
     layers = network.layers[: len(shapes) - 1]
     names = network.names[: len(layers)]
     fields_seen = _receptive_fields(layers, shapes)
-    return [
+    rows = tuple(
         LayerSummary(
             name=name,
             layer=layer,
@@ -166,7 +174,8 @@ def follow(network: Network, input_shape: Sequence[int]) -> tuple[list[LayerSumm
         for name, layer, before, after, seen in zip(
             names, layers, shapes[:-1], shapes[1:], fields_seen, strict=True
         )
-    ], reason
+    )
+    return rows, reason
 
 
 def check_budget(

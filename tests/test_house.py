@@ -29,6 +29,12 @@ LIGHT_MODULES = (
     "receptive",
     "beside",
     "runs",
+    "composition",
+    "connections",
+    "learning",
+    "experiments",
+    "signals",
+    "shifts",
 )
 
 

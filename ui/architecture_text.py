@@ -7,7 +7,7 @@ from cnn_core.network import BatchNorm, Conv, Linear
 from cnn_core.shapes import format_shape
 from cnn_core.summary import LayerSummary
 from ui.architecture_lines import costliest, totals
-from ui.wording import count
+from ui.wording import count, percent
 
 EXAMPLE = {1: "vector", 2: "signal", 3: "picture"}
 
@@ -41,8 +41,8 @@ def where_it_goes(rows: Sequence[LayerSummary]) -> str:
         return "No layer has parameters: nothing can be learned here."
     return (
         f"{holder.name} holds the most parameters: {holder.num_params:,}, or "
-        f"{holder.num_params / sums['num_params']:.0%}. {worker.name} does the most work: "
-        f"{worker.mult_adds:,} mult-adds, or {worker.mult_adds / sums['mult_adds']:.0%}."
+        f"{percent(holder.num_params / sums['num_params'])}. {worker.name} does the most work: "
+        f"{worker.mult_adds:,} mult-adds, or {percent(worker.mult_adds / sums['mult_adds'])}."
     )
 
 

@@ -67,15 +67,17 @@ def choice(
     key: str,
     default: Any = None,
     format: Callable[[Any], str] = str,
-    as_list: bool = False,
+    as_list: bool | None = None,
     help: str | None = None,
 ) -> Any:
-    """Choose one of a few options: all in sight up to five, a list beyond, or for long names."""
+    """Choose one of a few options: all in sight up to five, a list beyond, unless `as_list` says which."""
     default = _remember(key, options[0] if default is None else default)
     if st.session_state.get(key, default) not in options:
         st.session_state[key] = default
     shared = {"key": key, "format_func": format, "help": help, "bind": "query-params"}
-    if len(options) <= 5 and not as_list:
+    if as_list is None:
+        as_list = len(options) > 5
+    if not as_list:
         value = st.segmented_control(label, options, default=default, required=True, wrap=True, **shared)
     else:
         value = st.selectbox(label, options, index=list(options).index(default), **shared)

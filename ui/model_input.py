@@ -7,7 +7,7 @@ import numpy as np
 import streamlit as st
 from PIL import Image, ImageOps
 
-from cnn_core import data, images
+from cnn_core import data, images, signals
 from cnn_core.images import IMAGES
 from cnn_core.inspection import as_input
 from cnn_core.summary import Shape
@@ -113,27 +113,17 @@ def _signal(input_shape: Shape, key_prefix: str) -> Picture:
 
 
 def heartbeat(length: int) -> np.ndarray:
-    """Make four beats as an electrocardiogram shows them: the waves P, Q, R, S and T, each a bell curve.
+    """Make some beats as an electrocardiogram shows them: about four, or as many as have 32 samples each.
 
     Args:
         length: Number of samples.
 
     Returns:
         float32 (length,), from 0 to 1.
-
-    References:
-        The form of the model in McSharry et al., 2003, IEEE Transactions on Biomedical Engineering 50(3).
     """
-    waves = (
-        (0.2, 0.025, 0.15),
-        (0.36, 0.01, -0.15),
-        (0.4, 0.012, 1.0),
-        (0.44, 0.01, -0.25),
-        (0.68, 0.045, 0.3),
-    )
-    beat = np.arange(length) * 4 / length % 1  # from 0 to 1 in each of four beats
-    signal = sum(height * np.exp(-(((beat - place) / width) ** 2) / 2) for place, width, height in waves)
-    return _from_0_to_1(signal)
+    num_beats = min(4, max(1, length // 32))
+    beats_per_minute = num_beats * 60 * signals.SAMPLE_RATE / length
+    return _from_0_to_1(signals.heartbeat(length, beats_per_minute=beats_per_minute, noise=0, wander=0))
 
 
 def tones(length: int) -> np.ndarray:

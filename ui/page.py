@@ -1,15 +1,22 @@
 """The anatomy that all pages share: question, figure, reading, settings to try, explanation, code."""
 
+import io
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import streamlit as st
+from PIL import Image
 
 from cnn_core.plots.theme import DARK, LIGHT, Palette
 from ui import controls
+
+MAX_ACROSS = 4
+"""Most settings to try that stand side by side."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +31,13 @@ class Setting:
 def palette() -> Palette:
     """Return the colours of the theme the visitor looks at."""
     return DARK if st.context.theme.type == "dark" else LIGHT
+
+
+def png(picture: np.ndarray) -> bytes:
+    """Pack a picture (H, W) or (H, W, 3), uint8, as a PNG file."""
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, "PNG")
+    return buffer.getvalue()
 
 
 def header(title: str, question: str, *, ideas: Sequence[str]) -> None:
@@ -65,12 +79,14 @@ def try_this(settings: Sequence[Setting], *, prefix: str) -> None:
     """Offer settings worth seeing, and the way back to where the page began.
 
     Args:
-        settings: Three or four settings; controls that one does not name return to their defaults.
+        settings: Up to four settings side by side, more in two rows; controls that one does not name return to
+            their defaults.
         prefix: What the keys of the page's controls begin with.
     """
     st.subheader("Try this", anchor=False)
-    columns = st.columns(len(settings))
-    for column, setting in zip(columns, settings, strict=True):
+    across = len(settings) if len(settings) <= MAX_ACROSS else math.ceil(len(settings) / 2)
+    columns = [column for start in range(0, len(settings), across) for column in st.columns(across)]
+    for column, setting in zip(columns, settings, strict=False):
         with column.container(border=True, height="stretch"):
             st.button(
                 setting.name,

@@ -36,6 +36,7 @@ KEYS = MappingProxyType(
         "train_fraction": "t-part",
         "shift": "t-shift",
         "flip": "t-mirror",
+        "permuted": "t-permuted",
         "target_accuracy": "t-target",
         "max_minutes": "t-minutes",
         "patience": "t-patience",
@@ -127,6 +128,7 @@ def unusual(settings: Settings) -> list[str]:
         (settings.train_fraction < 1, f"{settings.train_fraction:g} of the other pictures"),
         (settings.shift, f"shifted by up to {settings.shift} px"),
         (settings.flip, "mirrored at random"),
+        (settings.permuted, "pixels permuted"),
         *ends,
     ]
     return [words for is_told, words in told if is_told]
@@ -196,7 +198,10 @@ def _choose_pictures(spec: DatasetSpec) -> dict[str, Any]:
         )
     with right:
         part = _number(
-            "train_fraction", "Part of the others", step=0.1, help="So much of the rest is trained on."
+            "train_fraction",
+            "Part to train on",
+            step=0.1,
+            help="Of the pictures that are left, train on this part.",
         )
     shift = _integer(
         "shift",
@@ -210,7 +215,19 @@ def _choose_pictures(spec: DatasetSpec) -> dict[str, Any]:
         key=KEYS["flip"],
         help="Mirrors each second picture, left to right. That suits clothes; a mirrored 3 is no 3.",
     )
-    return {"validation_fraction": validation, "train_fraction": part, "shift": shift, "flip": flip}
+    permuted = controls.switch(
+        "Permute the pixels",
+        key=KEYS["permuted"],
+        help="Gives each pixel another place, the same one in all pictures, those of validation and test too. "
+        "Which networks mind?",
+    )
+    return {
+        "validation_fraction": validation,
+        "train_fraction": part,
+        "shift": shift,
+        "flip": flip,
+        "permuted": permuted,
+    }
 
 
 def _choose_ends() -> dict[str, Any]:

@@ -1,20 +1,28 @@
 """What a trained network has learned: one picture on its way through it, the kernels, the errors."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import streamlit as st
 
 from cnn_core import data, inspection, runs
+from cnn_core.data.permutation import permute
+from cnn_core.inspection import Parameters
 from cnn_core.network import Activation, BatchNorm, Conv, GlobalAveragePool, Layer, Linear, Network, Pool
 from cnn_core.plots import curves
 from cnn_core.plots import training as plots
+from cnn_core.plots.theme import Palette
 from cnn_core.summary import LayerSummary, summarize
-from cnn_core.training import checkpoints
-from ui import controls, page, training_files
+from ui import controls, learned, page, training_files
 from ui.on_the_way import MAX_BYTES
-from ui.wording import count
+from ui.wording import count, first_of
 
 STAGES = {"Convolution": Conv, "Batch norm": BatchNorm, "Activation": Activation, "Pooling": Pool}
+MAX_KEPT_BYTES = 1_000_000
+"""Most memory for the outputs of all layers that are kept for the next rerun; LeNet's take 0.06 MB."""
+
 MAX_LAYERS = 10
 MAX_MAPS = 64
 MAX_KERNELS = 32
@@ -25,17 +33,19 @@ def sections(run: runs.Run) -> None:
     """Draw what can be seen of a network that is trained, or was on its way, and offer what it leaves."""
     if not run.is_over:
         return
-    parameters = None
+    parameters: Parameters | None = None
     if run.checkpoint.is_dir():
-        with page.errors_in_place():
-            parameters = _parameters(run.id)
+        try:
+            parameters = learned.read(run).parameters
+        except (ValueError, runs.UnknownRun) as error:
+            page.refusal(error)
     if parameters is not None:
         _learned(run, parameters)
         _errors(run)
     training_files.offer_results(run, parameters)
 
 
-def _learned(run: runs.Run, parameters: dict[str, np.ndarray]) -> None:
+def _learned(run: runs.Run, parameters: Parameters) -> None:
     with page.errors_in_place():
         rows = summarize(run.settings.layers, run.settings.spec.input_shape)
         inspection.check_parameters(run.settings.layers, run.settings.spec.input_shape, parameters)
@@ -61,34 +71,57 @@ def _too_large(rows: list[LayerSummary]) -> None:
     )
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
-def _parameters(run_id: str) -> dict[str, np.ndarray]:
-    return checkpoints.load_weights(runs.get(run_id).checkpoint)
-
-
 @st.cache_resource(max_entries=2, show_spinner="Reading the test pictures")
 def _test_pictures(name: str) -> data.Dataset:
     return data.load(name, split="test")
 
 
-def _one_picture(run: runs.Run, pictures: data.Dataset, parameters: dict[str, np.ndarray]) -> None:
+def _one_picture(run: runs.Run, pictures: data.Dataset, parameters: Parameters) -> None:
     left, right = st.columns([2, 3], gap="large")
     with left:
         index = controls.integer("Test picture", key="t-picture", default=0, low=0, high=len(pictures) - 1)
         _wrong_one(run, pictures, index)
-    network = run.settings.layers
-    outputs = inspection.activations(network, parameters, inspection.as_input(pictures.images[index]))
+    network, image = run.settings.layers, pictures.images[index]
+    seen = permute(image) if run.settings.permuted else image
+    outputs = _outputs(run, index, parameters, seen)
     probabilities = inspection.softmax(outputs[-1][1])
     with left:
-        _picture(pictures, index, probabilities)
+        _pictures(image, seen, f"test picture {index}, which shows: {_class_of(pictures, index)}")
+        _verdict(pictures, index, probabilities)
     with right:
         _feature_maps(network, outputs)
 
 
+def _outputs(
+    run: runs.Run, index: int, parameters: Parameters, seen: np.ndarray
+) -> list[tuple[str, np.ndarray]]:
+    """Compute the outputs of all layers for a picture; where they are small, once for all reruns that show it."""
+
+    def compute() -> list[tuple[str, np.ndarray]]:
+        return inspection.activations(run.settings.layers, parameters, inspection.as_input(seen))
+
+    rows = summarize(run.settings.layers, run.settings.spec.input_shape)
+    is_small = sum(row.activation_bytes for row in rows) <= MAX_KEPT_BYTES
+    return _keep(run.id, run.step, index, compute) if is_small else compute()
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _keep(run_id: str, step: int, index: int, _compute: Callable[[], Any]) -> Any:
+    return _compute()
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _wrong(run_id: str, _predictions: tuple[int, ...], _labels: np.ndarray) -> np.ndarray:
+    """Find the test pictures that a finished run names wrong."""
+    (wrong,) = np.nonzero(np.array(_predictions) != _labels)
+    return wrong
+
+
 def _wrong_one(run: runs.Run, pictures: data.Dataset, index: int) -> None:
     """Offer the next test picture that the network gets wrong."""
-    predictions = np.array(run.result.predictions if run.result else pictures.labels)
-    (wrong,) = np.nonzero(predictions != pictures.labels)
+    wrong = np.array([], int)
+    if run.result:
+        wrong = _wrong(run.id, run.result.predictions, pictures.labels)
     later = wrong[wrong > index]
     following = later if later.size else wrong
     st.button(
@@ -102,15 +135,25 @@ def _wrong_one(run: runs.Run, pictures: data.Dataset, index: int) -> None:
     )
 
 
-def _picture(pictures: data.Dataset, index: int, probabilities: np.ndarray) -> None:
+def _class_of(pictures: data.Dataset, index: int) -> str:
+    return pictures.class_names[pictures.labels[index]]
+
+
+def _pictures(image: np.ndarray, seen: np.ndarray, alt: str) -> None:
+    """Show a picture, and beside it what the network sees of it where that is something else."""
+    row = st.container(horizontal=True)
+    if seen is image:
+        row.image(plots.enlarged(image), width=200, output_format="PNG", alt=alt)
+        return
+    for each, words in ((image, "As it is"), (seen, "As the network sees it")):
+        row.image(
+            plots.enlarged(each), caption=words, width=130, output_format="PNG", alt=f"{alt}; {words.lower()}"
+        )
+
+
+def _verdict(pictures: data.Dataset, index: int, probabilities: np.ndarray) -> None:
     label, guess = int(pictures.labels[index]), int(probabilities.argmax())
-    true, taken = pictures.class_names[label], pictures.class_names[guess]
-    st.image(
-        plots.enlarged(pictures.images[index]),
-        width=200,
-        output_format="PNG",
-        alt=f"test picture {index}, which shows: {true}",
-    )
+    true, taken = _class_of(pictures, index), pictures.class_names[guess]
     verdict = "That is right." if guess == label else f"That is wrong: it shows {true}."
     page.reading(f"The network says {taken}, with probability {probabilities[guess]:.1%}. {verdict}")
     st.vega_lite_chart(
@@ -148,16 +191,16 @@ def _draw_maps(name: str, maps: np.ndarray) -> None:
     channels, height, width = maps.shape
     shown = maps[:MAX_MAPS]
     st.image(
-        plots.mosaic(shown, palette=page.palette()),
-        caption=f"{name}: {_first(len(shown), channels, 'feature map')} of {height} x {width}. "
+        _tiles(shown, page.palette()),
+        caption=f"{name}: {first_of(len(shown), channels, 'feature map')} of {height} x {width}. "
         f"Values from {shown.min():.3g} to {shown.max():.3g}; blue is below zero, orange above.",
         width="stretch",
         output_format="PNG",
-        alt=f"{_first(len(shown), channels, 'feature map')} of {name} for this picture, as tiles",
+        alt=f"{first_of(len(shown), channels, 'feature map')} of {name} for this picture, as tiles",
     )
 
 
-def _weights(rows: list[LayerSummary], parameters: dict[str, np.ndarray]) -> None:
+def _weights(rows: list[LayerSummary], parameters: Parameters) -> None:
     """Draw the kernels of all convolutions, or the weights of the first linear layer if there are none."""
     convolutions = [row for row in rows if isinstance(row.layer, Conv)]
     linear = next((row for row in rows if isinstance(row.layer, Linear)), None)
@@ -176,10 +219,10 @@ def _kernels(name: str, layer: Layer, weight: np.ndarray) -> None:
     shown = weight[:MAX_KERNELS, :MAX_KERNELS]
     across, down = shown.shape[:2]
     of_group = " of its group" if layer.groups > 1 else ""
-    rows = f", {_first(down, in_channels, 'input channel')}{of_group} from top to bottom"
+    rows = f", {first_of(down, in_channels, 'input channel')}{of_group} from top to bottom"
     st.image(
-        plots.kernel_mosaic(shown, palette=page.palette()),
-        caption=f"{name}: {_first(across, out_channels, 'output channel')} from left to right"
+        _tiles(shown, page.palette()),
+        caption=f"{name}: {first_of(across, out_channels, 'output channel')} from left to right"
         f"{rows if in_channels > 1 else ''}; kernels of {height} x {width}. "
         f"The strongest of these weights is {np.abs(shown).max():.2f}; blue is negative, orange positive.",
         width="stretch",
@@ -207,8 +250,8 @@ def _units(linear: LayerSummary, rows: list[LayerSummary], weight: np.ndarray) -
     tiles = f", in {channels} tiles, one for each colour" if channels > 1 else ""
     shown = weight[:MAX_KERNELS]
     st.image(
-        plots.mosaic(shown.reshape(-1, height, width), palette=page.palette()),
-        caption=f"{linear.name}: the weights of {_first(len(shown), len(weight), 'unit')}, each {size}{tiles}. "
+        _tiles(shown.reshape(-1, height, width), page.palette()),
+        caption=f"{linear.name}: the weights of {first_of(len(shown), len(weight), 'unit')}, each {size}{tiles}. "
         "A convolution has small kernels instead and moves them over the picture.",
         width="stretch",
         output_format="PNG",
@@ -216,19 +259,24 @@ def _units(linear: LayerSummary, rows: list[LayerSummary], weight: np.ndarray) -
     )
 
 
+@st.cache_data(max_entries=256, show_spinner=False, hash_funcs={Palette: id})
+def _tiles(arrays: np.ndarray, palette: Palette) -> bytes:
+    """Draw maps (N, H, W) or the kernels of a layer (C_out, C_in, kH, kW) as a PNG file.
+
+    Drawing and packing take longer than all else in a run of the page.
+    """
+    draw = plots.kernel_mosaic if arrays.ndim == 4 else plots.mosaic
+    return page.png(draw(arrays, palette=palette))
+
+
+@st.cache_resource(max_entries=64, show_spinner=False, hash_funcs={Palette: id})
+def _confusion(confusion: tuple[tuple[int, ...], ...], class_names: tuple[str, ...], palette: Palette):
+    return plots.confusion(confusion, class_names, palette=palette)
+
+
 def _left_out(num_layers: int) -> None:
     if num_layers > MAX_LAYERS:
         st.caption(f"These are the first {MAX_LAYERS} of {num_layers} such layers.")
-
-
-def _first(shown: int, total: int, thing: str) -> str:
-    """Say how many things are shown, and of how many.
-
-    Example:
-        >>> _first(6, 6, "kernel"), _first(32, 64, "kernel")
-        ('6 kernels', 'the first 32 of 64 kernels')
-    """
-    return count(total, thing) if shown == total else f"the first {shown} of {count(total, thing)}"
 
 
 def _errors(run: runs.Run) -> None:
@@ -243,7 +291,7 @@ def _errors(run: runs.Run) -> None:
     left, right = st.columns([3, 2], gap="large")
     with left:
         page.figure(
-            plots.confusion(run.result.confusion, class_names, palette=page.palette()),
+            _confusion(run.result.confusion, class_names, page.palette()),
             key="t-confusion",
             alt="confusion matrix: how many test pictures of each class were taken for each class",
         )

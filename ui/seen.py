@@ -14,7 +14,7 @@ from cnn_core.summary import LayerSummary, check_budget
 from ui import controls, page
 from ui.model_input import Picture
 from ui.model_weights import Weights
-from ui.wording import count
+from ui.wording import count, percent
 
 LAYER, ROW, COLUMN = "a-layer", "a-row", "a-column"
 _LAST = "a-seen-last"
@@ -186,7 +186,7 @@ def _can_see(row: LayerSummary, at: tuple[int, ...], seen: Region, sizes: tuple[
     outside = 1 - np.prod(
         [len(range(max(0, each.start), min(size, each.stop))) for each, size in zip(seen, sizes, strict=True)]
     ) / np.prod([len(each) for each in seen])
-    return words if not outside else f"{words} Of these, {outside:.0%} are padding."
+    return words if not outside else f"{words} Of these, {percent(outside)} are padding."
 
 
 def _size(region: Region, unit: str) -> str:
@@ -208,7 +208,7 @@ def _counts(held: Middle | None) -> str:
     thing = "picture's pixels" if len(held.region) == 2 else "signal's places"
     return (
         f"Of the {thing} in it, the middle {' x '.join(str(len(pixels)) for pixels in held.region)} are "
-        f"{held.pixel_share:.0%} and have {held.influence_share:.0%} of the influence."
+        f"{percent(held.pixel_share)} and have {percent(held.influence_share)} of the influence."
     )
 
 

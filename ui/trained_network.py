@@ -1,16 +1,19 @@
 """The network that the trainer trains: one of the presets, or the visitor's own in one line."""
 
+from dataclasses import replace
+
 import streamlit as st
 
-from cnn_core.network import MAX_CHARACTERS, PRESETS
+from cnn_core.network import MAX_CHARACTERS, PRESETS, Dropout, Network
 from cnn_core.network import format as format_network
 from cnn_core.shapes import write_shape
 from cnn_core.training.settings import find_network
 from ui import controls, page
 
-TEXT, LIST, LINE = "t-network", "t-preset", "t-line"
+TEXT, LIST, LINE, DROPOUT = "t-network", "t-preset", "t-line", "t-dropout"
 OWN = "own"
 MAX_IN_ADDRESS = 2000
+MAX_DROPOUT = 0.99
 _TITLES = {name: preset.title for name, preset in PRESETS.items()} | {OWN: "Your own"}
 _NAMES = {preset.title: name for name, preset in PRESETS.items()}
 _IN_ADDRESS = "trainer-network-in-address"
@@ -45,8 +48,29 @@ def choose(*, default: str) -> str | None:
         on_change=_take_line,
     )
     with page.errors_in_place():
-        return name or format_network(find_network(text))
+        network = find_network(text)
+        _choose_dropout(network)
+        return name or format_network(network)
     return None
+
+
+def _choose_dropout(network: Network) -> None:
+    """Offer one probability for all dropout layers, if there are any; the line has each of them."""
+    probabilities = {layer.probability for layer in network.layers if isinstance(layer, Dropout)}
+    if not probabilities:
+        return
+    _show(DROPOUT, probabilities.pop() if len(probabilities) == 1 else None)
+    st.number_input(
+        "Dropout",
+        min_value=0.0,
+        max_value=max(MAX_DROPOUT, st.session_state[DROPOUT] or 0.0),
+        step=0.1,
+        format="%g",
+        key=DROPOUT,
+        placeholder="several",
+        help="Chance of each number to be dropped in a step of the training, in all dropout layers.",
+        on_change=_take_dropout,
+    )
 
 
 def link_to_architecture(network: str, input_shape: tuple[int, ...]) -> None:
@@ -99,6 +123,17 @@ def _take_from_list() -> None:
 
 def _take_line() -> None:
     _make_own(st.session_state[LINE].strip())
+
+
+def _take_dropout() -> None:
+    probability = st.session_state[DROPOUT]
+    if probability is not None:
+        layers = find_network(st.session_state[TEXT]).layers
+        changed = [
+            replace(layer, probability=round(probability, 4)) if isinstance(layer, Dropout) else layer
+            for layer in layers
+        ]
+        _make_own(format_network(Network(changed)))
 
 
 def _make_own(text: str) -> None:

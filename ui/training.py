@@ -1,6 +1,7 @@
 """The live panel of a training: where it stands, its curves, its last numbers."""
 
 import math
+from typing import NamedTuple
 
 import streamlit as st
 
@@ -8,11 +9,13 @@ from cnn_core import runs
 from cnn_core.network import LENET, PRESETS, BatchNorm, Sigmoid
 from cnn_core.network import format as format_network
 from cnn_core.training import Settings
-from ui import recipe
+from ui import learned, live_control, live_look, recipe
 from ui.training_charts import chance, show_charts
 from ui.wording import count
 
-POLL_SECONDS = 0.5
+# How often a training is looked at. Most of a class waits while a few train; who waits need not ask so often, and
+# of a paused training its owner's own orders are seen at once.
+POLL_SECONDS = {"queued": 2.0, "running": 0.5, "paused": 2.0}
 # Steps after which the published LeNet leaves its plateau, measured with SGD and learning rate 0.1.
 PLATEAU_STEPS = {"fashion-mnist": 1000, "mnist-5k": 3000}
 # From so many sigmoids on, without batch norm, the loss hardly fell in 500 steps on the digits (SGD, learning rate
@@ -80,15 +83,36 @@ def panel(run: runs.Run | None, settings: Settings) -> None:
             now = run and runs.get(run.id)
         except runs.UnknownRun:  # removed in this moment: the page says so
             st.rerun()
-        if now and now.is_over and not run.is_over:
+        if now and (_form(now), runs.trouble()) != (form, trouble):
             st.rerun()
         with st.container():  # in one piece, so that the charts below keep their place and are not built anew
             _status(now)
+        if not form.is_empty:
+            show_rest(now)
+
+    def show_rest(now: runs.Run | None) -> None:
         _numbers(now)
         show_charts(now, now.settings if now else settings)
+        if now and not now.is_over:
+            live_look.show(now)
 
-    is_active = run is not None and not run.is_over
-    st.fragment(live, run_every=POLL_SECONDS if is_active else None)()
+    form, trouble = _form(run), runs.trouble()
+    st.fragment(live, run_every=form.pace)()
+    if form.is_empty:
+        show_rest(run)
+
+
+class _Form(NamedTuple):
+    """How the panel is drawn: with another form the whole page is drawn anew."""
+
+    pace: float | None
+    is_empty: bool  # most of a class waits: what stays empty meanwhile is drawn once
+
+
+def _form(run: runs.Run | None) -> _Form:
+    if run is None:
+        return _Form(None, False)
+    return _Form(POLL_SECONDS.get(run.state), run.state == "queued" and not run.steps)
 
 
 def _status(run: runs.Run | None) -> None:
@@ -97,6 +121,7 @@ def _status(run: runs.Run | None) -> None:
         _nothing_yet()
         return
     _STATES[run.state](run)
+    live_control.show(run)
     st.caption(describe(run.settings) + _where(run))
     if may_stand_still(run.settings) and not run.is_over:
         st.info(plateau_warning(run.settings), icon=":material/hourglass:")
@@ -122,7 +147,28 @@ def _where(run: runs.Run) -> str:
 
 def _queued(run: runs.Run) -> None:
     st.markdown(f":gray-badge[:material/hourglass: Waiting] place {run.position} in the queue")
-    st.progress(0.0, "One network is trained at a time. Yours begins when those before it are done.")
+    st.progress(min(run.progress, 1.0), _when_it_begins(run))
+
+
+def _when_it_begins(run: runs.Run) -> str:
+    if runs.trouble():
+        return "It begins as soon as a training can be executed."
+    if run.position == 1 and runs.machine() is None:
+        return "PyTorch is being loaded, once. Then it begins."
+    if run.seconds_to_start is None:
+        return "It begins when those before it are done."
+    if run.seconds_to_start < 1:
+        return "It begins now."
+    return f"It begins in about {_duration(run.seconds_to_start)}."
+
+
+def _paused(run: runs.Run) -> None:
+    st.markdown(":gray-badge[:material/pause: Paused] It keeps what it has learned.")
+    epoch = run.steps[-1].epoch if run.steps else 1
+    st.progress(
+        min(run.progress, 1.0),
+        f"{run.step:,} of {run.settings.num_steps:,} steps done, in epoch {epoch} of {run.settings.num_epochs}",
+    )
 
 
 def _running(run: runs.Run) -> None:
@@ -140,10 +186,12 @@ def _progress_text(run: runs.Run) -> str:
     if run.step == run.settings.num_steps:
         return "Trained. Looking at the test pictures, for the first and only time."
     last = run.steps[-1]
+    may_end_before = run.settings.target_accuracy or run.settings.patience
+    most = "at most " if may_end_before else ""
     return (
         f"Epoch {last.epoch} of {run.settings.num_epochs}, "
         f"{round(last.examples_per_second, -2):,.0f} examples a second, "
-        f"about {_duration(run.seconds_left)} left"
+        f"{most}about {_duration(run.seconds_left)} left"
     )
 
 
@@ -165,10 +213,11 @@ def _no_better_than_chance(settings: Settings) -> str:
             f"That is guessing: after {settings.num_steps:,} steps it has not left the plateau. "
             "Train it longer, or choose Adam, or a network with ReLU and max pooling."
         )
+    smaller, (least, _) = settings.learning_rate / 10, recipe.RANGES["learning_rate"]
+    advice = f"a smaller learning rate, such as {smaller:g}, or " if smaller >= least else ""
     return (
         "That is hardly better than guessing. Perhaps the steps were too large and overshot, or there were too "
-        "few, or the network learns slowly. "
-        f"Try a smaller learning rate, such as {settings.learning_rate / 10:g}, or more epochs."
+        f"few, or the network learns slowly. Try {advice}more epochs."
     )
 
 
@@ -181,20 +230,38 @@ def _stopped(run: runs.Run) -> None:
 
 
 def _failed(run: runs.Run) -> None:
-    st.error(f"This training failed: {run.error}", icon=":material/error:")
+    again = " With the same learning rate it would happen again." * ("diverged" in run.error)
+    st.error(f"This training failed: {run.error}. {_what_is_kept(run)}{again}", icon=":material/error:")
 
 
 def _interrupted(run: runs.Run) -> None:
-    kept = f"What it learned in {count(len(run.epochs), 'epoch')} is kept. " if run.epochs else ""
     st.warning(
-        f"Interrupted: the app ended while this training ran. {kept}Press Start to train again.",
+        f"Interrupted: the app, or what trains for it, ended in the middle of this training. {_what_is_kept(run)}",
         icon=":material/power_off:",
     )
+
+
+def _what_is_kept(run: runs.Run) -> str:
+    """Say from where a training can go on: from its checkpoint, which may be older than the last that it told."""
+    if not run.checkpoint.is_dir():
+        return "Nothing of it is kept: it can only begin anew."
+    try:
+        kept = learned.read(run)
+    except (ValueError, runs.UnknownRun):
+        return "What is kept of it cannot be read."
+    words = f"What it learned in its first {count(kept.num_steps, 'step')} is kept."
+    last = next((each for each in run.epochs if each.epoch == kept.num_epochs), None)
+    if last is None:
+        return f"{words} It had not come to the end of an epoch then."
+    accuracy = last.validation_accuracy
+    reached = "" if accuracy is None else f", with validation accuracy {accuracy:.3f}"
+    return f"{words} The last whole epoch among them is number {last.epoch}{reached}."
 
 
 _STATES = {
     "queued": _queued,
     "running": _running,
+    "paused": _paused,
     "finished": _finished,
     "stopped": _stopped,
     "failed": _failed,

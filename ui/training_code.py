@@ -69,6 +69,10 @@ def _torch(settings: Settings) -> str:
     if settings.network in PRESETS:
         imported, network = "PRESETS", f"PRESETS[{settings.network!r}].network"
     smoothing = f", label_smoothing={settings.label_smoothing}" if settings.label_smoothing else ""
+    permute, images = "", "torch.tensor(pictures.images)"
+    if settings.permuted:
+        permute = "\nfrom cnn_core.data.permutation import permute"
+        images = "torch.stack([torch.tensor(permute(image)) for image in pictures.images])"
     math, scheduler, scheduler_step = "", "", ""
     if settings.schedule != "constant":
         scheduler = (
@@ -79,13 +83,14 @@ def _torch(settings: Settings) -> str:
     return f"""{math}import torch
 from torch.nn.functional import cross_entropy
 
-from cnn_core import data, modules
+from cnn_core import data, modules{permute}
 from cnn_core.network import {imported}
 
 
 def tensors(split):
     pictures = data.load({settings.data!r}, split=split)
-    x = torch.tensor(pictures.images).reshape(len(pictures), {spec.image_shape[0]}, {spec.image_shape[1]}, -1)
+    x = {images}
+    x = x.reshape(len(pictures), {spec.image_shape[0]}, {spec.image_shape[1]}, -1)
     return x.permute(0, 3, 1, 2) / 255, torch.tensor(pictures.labels)
 
 

@@ -1,70 +1,88 @@
-"""Files of the trainer's page: what a training leaves, to be taken away, and settings that are brought along."""
+"""Files of the trainer's page: what a training leaves, to be taken away."""
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
-import numpy as np
 import streamlit as st
 from safetensors.numpy import save as to_safetensors
 from streamlit.delta_generator import DeltaGenerator
 
 from cnn_core import runs
-from cnn_core.training import EpochEnded, Settings, StepLogged
+from cnn_core.inspection import Parameters
+from cnn_core.training import EpochEnded, Settings, StepLogged, initial
 from cnn_core.training.script import script
-from ui import controls, page, recipe
-
-MAX_BYTES = 100_000
-UPLOAD = "t-file"
-_REFUSED = "trainer-refused-file"
 
 
-def offer_results(run: runs.Run, parameters: dict[str, np.ndarray] | None) -> None:
-    """Offer what a run has left, as files.
+def offer_results(run: runs.Run, parameters: Parameters | None) -> None:
+    """Offer what the opened run has left, under a heading.
 
     Args:
         run: A run that is over.
         parameters: What it learned; None if that is not here.
     """
     st.subheader("To take away", anchor=False)
+    offer_files(run, None if parameters is None else lambda: to_safetensors(dict(parameters)))
+
+
+def offer_files(run: runs.Run, weights: Callable[[], bytes] | None, *, suffix: str = "") -> None:
+    """Offer what a run has left, as files.
+
+    Args:
+        run: A run that is over.
+        weights: Makes the file of its parameters when it is asked for; None if they are not here.
+        suffix: What the keys of the buttons end with, where another run's stand on the same page.
+    """
     row = st.container(horizontal=True)
     row.download_button(
         "Weights",
-        "" if parameters is None else lambda: to_safetensors(parameters),
+        weights or "",
         "weights.safetensors",
         "application/octet-stream",
-        key="t-weights",
+        key=f"t-weights{suffix}",
         icon=":material/deployed_code:",
         help="The parameters by name, in the safetensors format.",
-        disabled=parameters is None,
+        disabled=weights is None,
         on_click="ignore",
     )
-    offer_recipe(run.settings, row, of="run")
+    if run.initial_file:
+        row.download_button(
+            "Initial weights",
+            run.initial_file.read_bytes,
+            initial.FILE_NAME,
+            "application/octet-stream",
+            key=f"t-initial{suffix}",
+            icon=":material/first_page:",
+            help="The weights of a file, from which this training began.",
+            on_click="ignore",
+        )
+    offer_recipe(run.settings, row, of=f"run{suffix}", run=run)
     layers = [name for step in run.steps[:1] for name in step.gradient_norms]
     for name, table, is_here in (
-        ("Epochs", epoch_table(run.epochs), bool(run.epochs)),
-        ("Steps", step_table(run.steps, layers), bool(run.steps)),
+        ("Epochs", lambda: epoch_table(run.epochs), bool(run.epochs)),
+        ("Steps", lambda: step_table(run.steps, layers), bool(run.steps)),
     ):
         row.download_button(
             f"{name} as CSV",
-            table,
+            table if is_here else "",
             f"{name.lower()}.csv",
             "text/csv",
-            key=f"t-{name.lower()}-csv",
+            key=f"t-{name.lower()}-csv{suffix}",
             icon=":material/table:",
             disabled=not is_here,
             on_click="ignore",
         )
-    st.caption(what_the_script_needs(run.settings))
+    st.caption(" ".join([what_the_script_needs(run.settings), *why_the_script_differs(run)]))
 
 
-def offer_recipe(settings: Settings, row: DeltaGenerator, *, of: str) -> None:
+def offer_recipe(settings: Settings, row: DeltaGenerator, *, of: str, run: runs.Run | None = None) -> None:
     """Offer settings as a file, and as a program of its own.
 
     Args:
         settings: What is trained, and how.
         row: Where the buttons stand.
         of: A word for whose settings they are, for the keys of the buttons.
+        run: The run that the program is to repeat, if they are a run's.
     """
     row.download_button(
         "Settings",
@@ -78,7 +96,7 @@ def offer_recipe(settings: Settings, row: DeltaGenerator, *, of: str) -> None:
     )
     row.download_button(
         "PyTorch script",
-        lambda: script(settings),
+        lambda: script_of(run) if run else script(settings),
         "train.py",
         "text/x-python",
         key=f"t-script-{of}",
@@ -86,6 +104,35 @@ def offer_recipe(settings: Settings, row: DeltaGenerator, *, of: str) -> None:
         help="A program of its own that trains the same network the same way.",
         on_click="ignore",
     )
+
+
+def script_of(run: runs.Run) -> str:
+    """Write a program of its own that repeats a run, as far as it can."""
+    return script(
+        run.settings,
+        started=run.started,
+        rate_changes=run.rate_changes,
+        has_initial_file=run.initial_file is not None,
+    )
+
+
+def why_the_script_differs(run: runs.Run) -> list[str]:
+    """Say, a sentence each, what the stand-alone script needs besides, or does otherwise than a run did."""
+    sentences = []
+    if run.initial_file:
+        sentences.append(
+            f"This training began from the weights of a file: put {initial.FILE_NAME} beside the script."
+        )
+    if run.rate_changes:
+        sentences.append(
+            "Its learning rate was changed by hand. The script does not repeat that, so its curve is another from "
+            "there on."
+        )
+    if run.settings.max_minutes:
+        sentences.append("A clock may end it. The script looks at the time after each epoch only.")
+    if run.started and run.started.device != "cpu":
+        sentences.append("It ran on a GPU. On another device the last digits differ.")
+    return sentences
 
 
 def what_the_script_needs(settings: Settings) -> str:
@@ -160,38 +207,3 @@ def _as_csv(heading: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     writer.writerow(heading)
     writer.writerows(rows)
     return text.getvalue()
-
-
-def bring_settings() -> None:
-    """Draw the place for a file of settings, and say in place why one is refused."""
-    with st.popover("Settings from a file", icon=":material/upload_file:"):
-        st.file_uploader(
-            "A settings.json of this page",
-            type="json",
-            max_upload_size=1,
-            key=UPLOAD,
-            on_change=_take_file,
-        )
-    if refused := st.session_state.get(_REFUSED):
-        page.refusal(refused)
-
-
-def _take_file() -> None:
-    """Let the controls show what a new file says; one that is refused changes nothing."""
-    file = st.session_state[UPLOAD]
-    st.session_state[_REFUSED] = None
-    if file is None:
-        return
-    try:
-        controls.set_values(recipe.control_values(_read(file.getvalue())))
-    except (ValueError, TypeError) as error:
-        st.session_state[_REFUSED] = error
-
-
-def _read(raw: bytes) -> Settings:
-    if len(raw) > MAX_BYTES:
-        raise ValueError(f"the file has {len(raw):,} bytes, settings at most {MAX_BYTES:,}: choose another")
-    try:
-        return Settings.from_json(raw.decode())
-    except UnicodeDecodeError:
-        raise ValueError("the file is not text: choose a settings.json of this page") from None

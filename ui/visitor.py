@@ -1,34 +1,46 @@
 """Who a visitor is, and which run he follows: it stands in the address, so that a reload or a link finds it."""
 
-from itertools import cycle
 from uuid import uuid4
 
 import streamlit as st
 
 from cnn_core import runs
+from cnn_core.runs import rows
+from ui import cookie
 
+MAX_OPENED = 50
 _FOLLOWED = "followed-run"
+_OPENED = "opened-runs"
 _SESSION = "visitor"
 
 
 def owner() -> str:
-    """Return a text that tells this visitor from others, the same after a reload.
+    """Return a text that tells this visitor from others, the same after a reload and when he comes back.
 
-    It is the token of the cookie that Streamlit gives each browser; without one, it lasts as long as the
-    session. The cookie's form is `2|mask|masked token|time`, with a new mask each time.
+    In a browser that takes no cookies it lasts as long as the session.
     """
-    try:
-        _, mask, masked, _ = st.context.cookies.get("_streamlit_xsrf", "").split("|")
-        token = bytes(a ^ b for a, b in zip(bytes.fromhex(masked), cycle(bytes.fromhex(mask)), strict=False))
-    except ValueError:
-        token = b""
-    return token.hex() or st.session_state.setdefault(_SESSION, uuid4().hex)
+    return cookie.token() or st.session_state.setdefault(_SESSION, uuid4().hex)
 
 
 def follow(run_id: str) -> None:
     """Show this run from now on, also after a reload, and when the visitor comes back by the menu."""
     st.session_state[_FOLLOWED] = run_id
     st.query_params["run"] = run_id
+    others = [each for each in opened_ids() if each != run_id]
+    st.session_state[_OPENED] = [*others, run_id][-MAX_OPENED:]
+
+
+def forget(run_id: str) -> None:
+    """Show this run no longer."""
+    if st.session_state.get(_FOLLOWED) == run_id:
+        st.session_state[_FOLLOWED] = None
+        st.query_params.pop("run", None)
+    st.session_state[_OPENED] = [each for each in opened_ids() if each != run_id]
+
+
+def opened_ids() -> list[str]:
+    """Return the runs that were followed in this session, whosever they are; the last ones of them."""
+    return st.session_state.get(_OPENED, [])
 
 
 def followed_run() -> runs.Run | None:
@@ -48,8 +60,8 @@ def followed_run() -> runs.Run | None:
 def last_run() -> runs.Run | None:
     """Return the run that the visitor followed last, if it is still here."""
     if _FOLLOWED not in st.session_state:
-        st.session_state[_FOLLOWED] = None
-        return next((run for run in runs.list(owner()) if not run.is_over), None)
+        under_way = (row.id for row in rows.rows(owner()) if not row.is_over)
+        st.session_state[_FOLLOWED] = next(under_way, None)
     try:
         return runs.get(st.session_state[_FOLLOWED])
     except runs.UnknownRun:  # none was followed, or it has been tidied away

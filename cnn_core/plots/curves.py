@@ -13,10 +13,14 @@ import numpy as np
 from cnn_core.plots.theme import LIGHT, Palette
 
 if TYPE_CHECKING:
-    from cnn_core.training.events import EpochEnded, StepLogged
+    from cnn_core.training.events import EpochEnded, LearningRateChanged, StepLogged
 
 SETS = ("training", "validation")
+RAW, CHANGE = "raw", "learning rate"
 MAX_POINTS = 300
+SMOOTHING = 0.8
+ZOOM = "zoom"
+"""Name of what a visitor has zoomed to, in Vega-Lite a parameter."""
 # The loss axis ends at so many times chance: a loss that explodes leaves the chart, not the axis.
 LOSS_LIMIT = 1.5
 
@@ -27,22 +31,26 @@ def curves(
     quantity: str,
     *,
     steps_per_epoch: int,
+    rate_changes: "Sequence[LearningRateChanged]" = (),
     max_points: int = MAX_POINTS,
 ) -> dict[str, np.ndarray]:
     """Collect what the curves of a training show, one row for each point.
 
-    Training has a point for each logged step, or for the mean of several neighbours where there are too many;
-    validation has one at the end of each epoch.
+    Training has a point for each logged step, or for the mean of several neighbours where there are too many: once
+    as it is, and once as the mean of it and those before, each of which counts 0.8 times as much as the next.
+    Validation has one at the end of each epoch.
 
     Args:
         steps: Records of the steps.
         epochs: Records of the epochs; those without validation are left out.
         quantity: "loss" or "accuracy".
         steps_per_epoch: Steps in an epoch.
+        rate_changes: Learning rates that were set by hand; each is a row of its own.
         max_points: Most points of the training curve.
 
     Returns:
-        Columns "epoch" (a real number: 1.5 is the middle of the second epoch), "value" and "set".
+        Columns "epoch" (a real number: 1.5 is the middle of the second epoch), "value" and "set": "raw",
+        "training" (smoothed), "validation" or "learning rate".
 
     Example:
         >>> from cnn_core.training import StepLogged
@@ -51,15 +59,24 @@ def curves(
         ...     for step, loss in ((5, 2.0), (10, 1.0))
         ... ]
         >>> columns = curves(steps, [], "loss", steps_per_epoch=10)
-        >>> columns["epoch"].tolist(), columns["value"].tolist(), columns["set"].tolist()
-        ([0.5, 1.0], [2.0, 1.0], ['training', 'training'])
+        >>> columns["epoch"].tolist(), columns["set"].tolist()
+        ([0.5, 1.0, 0.5, 1.0], ['raw', 'raw', 'training', 'training'])
+        >>> columns["value"].round(3).tolist()
+        [2.0, 1.0, 2.0, 1.444]
     """
     seen = [(each.step / steps_per_epoch, getattr(each, quantity)) for each in steps]
     training = thinned(np.array(seen, dtype=float).reshape(-1, 2), max_points)  # (points, 2)
     checked = [(each.epoch, getattr(each, f"validation_{quantity}")) for each in epochs]
     validation = [point for point in checked if point[1] is not None]
-    points = np.concatenate([training, np.array(validation, dtype=float).reshape(-1, 2)])
-    names = np.repeat(SETS, [len(training), len(validation)])
+    changes = [(each.step / steps_per_epoch, each.learning_rate) for each in rate_changes]
+    groups = {
+        RAW: training,
+        SETS[0]: np.column_stack([training[:, 0], smoothed(training[:, 1])]),
+        SETS[1]: np.array(validation, dtype=float).reshape(-1, 2),
+        CHANGE: np.array(changes, dtype=float).reshape(-1, 2),
+    }
+    points = np.concatenate([*groups.values()])
+    names = np.repeat([*groups], [len(group) for group in groups.values()])
     return {"epoch": points[:, 0], "value": points[:, 1], "set": names}
 
 
@@ -87,6 +104,30 @@ def thinned(points: np.ndarray, most: int) -> np.ndarray:
     return np.array([group.mean(axis=0) for group in np.array_split(points, most)])
 
 
+def smoothed(values: np.ndarray, *, keep: float = SMOOTHING) -> np.ndarray:
+    """Take for each value the mean of it and those before; each counts `keep` times as much as the next.
+
+    Example:
+        >>> smoothed(np.array([2.0, 1.0]), keep=0.5).round(3).tolist()
+        [2.0, 1.333]
+    """
+    if not len(values):
+        return values
+    weights = keep ** np.arange(len(values))
+    total = np.convolve(np.ones_like(values), weights)[: len(values)]
+    return np.convolve(values, weights)[: len(values)] / total
+
+
+def zoom() -> dict[str, Any]:
+    """Describe in Vega-Lite how a visitor looks closer: Ctrl and the wheel zoom along the epochs, dragging moves."""
+    wheel = "wheel![event.ctrlKey || event.metaKey]"  # without a key the wheel scrolls the page
+    return {
+        "name": ZOOM,
+        "select": {"type": "interval", "encodings": ["x"], "zoom": wheel},
+        "bind": "scales",
+    }
+
+
 def epoch_axis(num_epochs: int) -> dict[str, Any]:
     """Describe the axis of the epochs in Vega-Lite; from the beginning it ends with the last one."""
     return {
@@ -106,7 +147,8 @@ def curves_spec(
 ) -> dict[str, Any]:
     """Describe the chart of `curves` in Vega-Lite. It stays the same while points come in.
 
-    Training is a thin line, validation a line with a dot at each epoch, chance a dashed line.
+    Training is a line with its raw values behind, validation a line with a dot at each epoch, chance a dashed
+    line, a change of the learning rate a dotted upright one.
 
     Args:
         quantity: "loss" or "accuracy".
@@ -126,6 +168,8 @@ def curves_spec(
     word = {"type": "text", "text": f"chance: {chance:.3g}", "color": palette.muted, "fontSize": 12}
     word |= {"align": "right", "baseline": "bottom", "dy": -3}
     line = {"type": "line", "strokeWidth": 2, "clip": True}
+    raw = {"type": "line", "strokeWidth": 1, "opacity": 0.35, "color": palette.training, "clip": True}
+    upright = {"type": "rule", "strokeDash": [2, 3], "strokeWidth": 1.5, "color": palette.muted, "clip": True}
     dot = {"type": "point", "filled": True, "size": 45, "opacity": 1, "clip": True}
     return {
         "encoding": {
@@ -135,12 +179,29 @@ def curves_spec(
         "layer": [
             {"data": once, "mark": rule, "encoding": level},
             {"data": once, "mark": word, "encoding": level | {"x": {"datum": num_epochs}}},
-            {"mark": line, "encoding": _point(quantity, palette)},
-            {
-                "mark": dot,
-                "encoding": _point(quantity, palette),
-                "transform": [{"filter": f"datum.set === '{SETS[1]}'"}],
-            },
+            _only(RAW) | {"mark": raw, "encoding": _place(), "params": [zoom()]},
+            _only(*SETS) | {"mark": line, "encoding": _point(quantity, palette)},
+            _only(SETS[1]) | {"mark": dot, "encoding": _point(quantity, palette)},
+            _only(CHANGE) | {"mark": upright, "encoding": _change()},
+        ],
+    }
+
+
+def _only(*sets: str) -> dict[str, Any]:
+    return {"transform": [{"filter": {"field": "set", "oneOf": sets}}]}
+
+
+def _place() -> dict[str, Any]:
+    return {"x": {"field": "epoch"}, "y": {"field": "value"}}
+
+
+def _change() -> dict[str, Any]:
+    """Describe what the line of a changed learning rate says."""
+    return {
+        "x": {"field": "epoch"},
+        "tooltip": [
+            {"field": "value", "type": "quantitative", "title": "new learning rate", "format": "~g"},
+            {"field": "epoch", "type": "quantitative", "format": ".2~f"},
         ],
     }
 
@@ -150,9 +211,7 @@ def _point(quantity: str, palette: Palette) -> dict[str, Any]:
     colours = {"domain": list(SETS), "range": [palette.training, palette.validation]}
     legend = {"orient": "top", "title": None, "symbolType": "stroke", "symbolStrokeWidth": 3}
     legend = legend if quantity == "loss" else None  # the charts stand below each other: one legend will do
-    return {
-        "x": {"field": "epoch"},
-        "y": {"field": "value"},
+    return _place() | {
         "color": {"field": "set", "type": "nominal", "scale": colours, "legend": legend},
         "tooltip": [
             {"field": "set", "title": "set"},

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cnn_core.plots.curves import MAX_POINTS, epoch_axis, thinned
+from cnn_core.plots.curves import MAX_POINTS, epoch_axis, thinned, zoom
 from cnn_core.plots.theme import LIGHT, Palette
 
 if TYPE_CHECKING:
@@ -67,6 +67,7 @@ def step_spec(
     scale = {"type": "log"} if is_log else {"zero": True}
     on_axis, precise = ("~g", ".3~g") if quantity == "learning_rate" else (",~f", ",.0f")
     return {
+        "params": [zoom()],
         "mark": {"type": "line", "strokeWidth": 2, "color": palette.text, "clip": True},
         "encoding": {
             "x": {"field": "epoch"} | epoch_axis(num_epochs),
@@ -160,6 +161,7 @@ def gradient_spec(layers: Sequence[str], *, num_epochs: int, palette: Palette = 
     dashes = [DASHES[index % len(DASHES)] for index in range(len(layers))]
     value = {"field": "value", "type": "quantitative", "title": "gradient norm"}
     return {
+        "params": [zoom()],
         "mark": {"type": "line", "strokeWidth": 1.75, "clip": True},
         "encoding": {
             "x": {"field": "epoch"} | epoch_axis(num_epochs),

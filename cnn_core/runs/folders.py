@@ -1,10 +1,13 @@
-"""A run as a folder: making it, adding events, reading it bit by bit, tidying it away.
+"""A run as a folder: making it, its owner's wishes, adding events, tidying it away.
 
 settings.json    what is trained
 run.json         when it was submitted, by whom (a hash), and the device
-control.json     what its owner wants: {"want": "run"} or {"want": "stop"}
+initial.safetensors  the weights that it begins from, if they were brought along
+label.json       name and note that its owner gave it; may be missing
+control.json     what its owner wants of it: a `Wish`
 events.jsonl     what has happened, one event to a line
-checkpoint/      parameters and optimizer state, after each epoch and after a stop
+checkpoint/      parameters and optimizer state, after each epoch, each pause and a stop
+glimpse.safetensors  parameters of the first layers, each second while it trains
 """
 
 import contextlib
@@ -12,6 +15,7 @@ import errno
 import functools
 import hashlib
 import json
+import math
 import os
 import re
 import secrets
@@ -19,35 +23,29 @@ import shutil
 import threading
 import time
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import platformdirs
+from safetensors.numpy import save as to_bytes
 
-from cnn_core.data.registry import unknown
+from cnn_core.inspection.parameters import Parameters
+from cnn_core.training import initial
 from cnn_core.training.checkpoints import replace_file
-from cnn_core.training.events import (
-    EpochEnded,
-    Event,
-    Failed,
-    Finished,
-    Started,
-    StepLogged,
-    Stopped,
-    from_json,
-    to_json,
-)
+from cnn_core.training.events import Event, Failed, Finished, Paused, Stopped, to_json
 from cnn_core.training.settings import Settings
 
-WANTS = ("run", "stop")
-MAX_RUNS = 200
-MAX_AGE_SECONDS = 30 * 24 * 3600
-MAX_BYTES = 2_000_000_000
-MAX_READERS = 64
+MAX_RUNS = 1000
+MAX_DAYS = 30
+MAX_GIGABYTES = 2
+HOUR = 3600
+_ID = r"[A-Za-z0-9_-]{22}"
+_FILES = {"settings", "run", "initial", "label", "control", "events", "checkpoint", "glimpse"}
+_ENDS = tuple(f'{{"event": "{kind.__name__}"'.encode() for kind in (Finished, Failed, Stopped, Paused))
 
 
 class RunRefused(RuntimeError):  # noqa: N818
-    """A run cannot be taken; the message says why."""
+    """What is asked of a run cannot be done; the message says why."""
 
 
 class UnknownRun(LookupError):  # noqa: N818
@@ -55,65 +53,28 @@ class UnknownRun(LookupError):  # noqa: N818
 
 
 @dataclass(frozen=True, kw_only=True)
-class Run:
-    """What is known of a run at one moment.
+class Wish:
+    """What the owner of a run wants of it, and which attempt at it is the one that counts.
 
     Attributes:
-        id: Its name in addresses.
-        settings: What is trained.
-        state: "queued", "running", "finished", "stopped", "failed", or "interrupted" (the app ended
-            before it did).
-        created: When it was submitted, in seconds since 1970.
-        owner_hash: Whose it is; see `belongs_to`.
-        position: Place in the queue, 1 for the next one; None if it is not waiting.
-        started: Device, threads and versions, as soon as the data set is loaded.
-        steps: Loss and accuracy of the steps.
-        epochs: Loss and accuracy of the epochs.
-        result: The test result of a finished run.
-        error: Why a failed run failed.
-        checkpoint: Folder of its last checkpoint, for `checkpoints.load_weights`.
+        want: "run", "pause" or "stop".
+        step: Pause when so many steps are done; 0 at once.
+        learning_rates: All that were set by hand so far; the last one is to hold.
+        attempt: Only the attempt of this number may write into the folder: a worker that was given up for
+            dead, and is not, finds out by it.
     """
 
-    id: str
-    settings: Settings
-    state: str
-    created: float
-    owner_hash: str
-    position: int | None
-    started: Started | None
-    steps: tuple[StepLogged, ...]
-    epochs: tuple[EpochEnded, ...]
-    result: Finished | None
-    error: str
-    checkpoint: Path
+    want: str = "run"
+    step: int = 0
+    learning_rates: tuple[float, ...] = ()
+    attempt: int = 0
 
-    @property
-    def is_over(self) -> bool:
-        """Whether nothing more will happen to it."""
-        return self.state not in ("queued", "running")
+    def goes_beyond(self, step: int) -> bool:
+        """Tell whether a run that has done so many steps is to do more."""
+        return self.want == "run" or (self.want == "pause" and step < self.step)
 
-    @property
-    def step(self) -> int:
-        """Steps done so far."""
-        return self.steps[-1].step if self.steps else 0
 
-    @property
-    def progress(self) -> float:
-        """Part of the steps that is done, from 0 to 1."""
-        return self.step / self.settings.num_steps
-
-    @property
-    def seconds_left(self) -> float | None:
-        """Estimate of the time to the end of a running run; None before its first steps."""
-        if self.state != "running" or not self.steps:
-            return None
-        recent = self.steps[-20:]
-        speed = sum(each.examples_per_second for each in recent) / len(recent)
-        return (1 - self.progress) * self.settings.num_epochs * self.settings.num_train / speed
-
-    def belongs_to(self, owner: str) -> bool:
-        """Tell whether this owner submitted the run."""
-        return secrets.compare_digest(self.owner_hash, hash_owner(owner))
+_CONTROL_LOCK = threading.Lock()
 
 
 def runs_folder() -> Path:
@@ -134,15 +95,15 @@ def path_of(run_id: str) -> Path:
     Raises:
         UnknownRun: If the text is not an id, or there is no such folder.
     """
-    if isinstance(run_id, str) and re.fullmatch(r"[A-Za-z0-9_-]{22}", run_id):
+    if isinstance(run_id, str) and re.fullmatch(_ID, run_id):
         path = runs_folder().absolute() / run_id
         if path.is_dir():
             return path
     raise UnknownRun(f"run {str(run_id)[:40]!r} is not on this machine: it may have been tidied away")
 
 
-def create(settings: Settings, *, owner: str, device: str | None) -> str:
-    """Make the folder of a new run, all at once, and return its id.
+def create(settings: Settings, *, owner: str, device: str | None, weights: Parameters | None = None) -> str:
+    """Make the folder of a new run, all at once, also if the power is cut, and return its id.
 
     Raises:
         OSError: If it cannot be written; nothing is left.
@@ -152,10 +113,12 @@ def create(settings: Settings, *, owner: str, device: str | None) -> str:
     record = {"created": time.time(), "owner": hash_owner(owner), "device": device}
     try:
         draft.mkdir(parents=True)
-        (draft / "settings.json").write_text(settings.to_json(), encoding="utf-8")
-        (draft / "run.json").write_text(json.dumps(record), encoding="utf-8")
-        (draft / "control.json").write_text(json.dumps({"want": "run"}), encoding="utf-8")
+        replace_file(draft / "settings.json", settings.to_json().encode())
+        replace_file(draft / "run.json", json.dumps(record).encode())
+        replace_file(draft / "control.json", json.dumps(asdict(Wish())).encode())
         (draft / "events.jsonl").touch()
+        if weights is not None:
+            replace_file(draft / initial.FILE_NAME, to_bytes(dict(weights)))
         draft.rename(runs_folder() / run_id)
     except OSError:
         shutil.rmtree(draft, ignore_errors=True)
@@ -171,16 +134,56 @@ def cannot_write(error: OSError) -> RunRefused:
     )
 
 
-def write_control(run_id: str, want: str) -> None:
-    """Write down what the owner of a run wants."""
-    if want not in WANTS:
-        raise unknown("wish", want, WANTS)
-    replace_file(path_of(run_id) / "control.json", json.dumps({"want": want}).encode())
+def read_wish(folder: Path) -> Wish:
+    """Read what the owner of a run wants of it.
+
+    Raises:
+        OSError: If it cannot be read.
+        UnknownRun: If it is damaged.
+    """
+    content = (folder / "control.json").read_bytes()
+    try:
+        values = json.loads(content)
+        return Wish(**values | {"learning_rates": tuple(values.get("learning_rates", ()))})
+    except (ValueError, TypeError, AttributeError) as error:
+        raise UnknownRun(f"run {folder.name} is damaged (control.json: {error}): start it again") from None
 
 
-def wants_stop(folder: Path) -> bool:
-    """Tell whether the owner wants the run to end."""
-    return json.loads((folder / "control.json").read_bytes()) == {"want": "stop"}
+def change_wish(folder: Path, *, learning_rate: float | None = None, **changes) -> Wish:
+    """Write down what the owner of a run wants of it now, and return it.
+
+    Args:
+        folder: The run's folder.
+        learning_rate: One more learning rate, set by hand.
+        changes: Fields of `Wish`.
+
+    Raises:
+        OSError: If it cannot be written; what was wanted before stays.
+        UnknownRun: If what was wanted before is damaged.
+    """
+    with _CONTROL_LOCK:
+        wish = replace(read_wish(folder), **changes)
+        if learning_rate is not None:
+            wish = replace(wish, learning_rates=(*wish.learning_rates, learning_rate))
+        replace_file(folder / "control.json", json.dumps(asdict(wish)).encode())
+        return wish
+
+
+def write_label(folder: Path, label: dict[str, str]) -> None:
+    """Write down name and note.
+
+    Raises:
+        OSError: If they cannot be written; those from before stay.
+    """
+    replace_file(folder / "label.json", json.dumps(label).encode())
+
+
+def read_label(folder: Path) -> dict[str, str]:
+    """Read name and note; there may be none."""
+    try:
+        return json.loads((folder / "label.json").read_bytes())
+    except FileNotFoundError:
+        return {}
 
 
 def append(folder: Path, event: Event) -> None:
@@ -199,106 +202,101 @@ def append(folder: Path, event: Event) -> None:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-class _Reader:
-    """What has been read of a run so far; it reads each line once."""
-
-    def __init__(self, folder: Path):
-        self.folder = folder
-        self.settings = Settings.from_json((folder / "settings.json").read_text(encoding="utf-8"))
-        self.record = json.loads((folder / "run.json").read_bytes())
-        self.events: dict[type, list] = {}
-        self._offset = 0
-        self._lock = threading.Lock()
-
-    def refresh(self) -> None:
-        """Read the lines that are new and complete."""
-        with self._lock, (self.folder / "events.jsonl").open("rb") as file:
-            file.seek(self._offset)
-            content = file.read()
-            end = content.rfind(b"\n") + 1
-            self._offset += end
-            for line in content[:end].splitlines():
-                with contextlib.suppress(ValueError):
-                    event = from_json(line.decode(errors="replace"))
-                    self.events.setdefault(type(event), []).append(event)
-
-    def last(self, kind: type) -> Event | None:
-        """Return the last event of a kind."""
-        return self.events[kind][-1] if kind in self.events else None
-
-
-_reader = functools.lru_cache(maxsize=MAX_READERS)(_Reader)
-
-
-def read(run_id: str, *, place: int | None, failure: str) -> Run:
-    """Read a run.
-
-    Args:
-        run_id: Its id.
-        place: Where the service has it: 0 if it is running, its place in the queue, or None.
-        failure: Why the service gave it up, if that could not be written into the folder.
-
-    Raises:
-        UnknownRun: If there is no such run, or its folder is damaged.
-    """
-    folder = path_of(run_id)
-    try:
-        reader = _reader(folder)
-        reader.refresh()
-    except (OSError, ValueError, TypeError) as error:
-        raise UnknownRun(f"run {run_id} cannot be read ({error}): start it again") from None
-    failed = reader.last(Failed)
-    error = failed.message if failed else failure
-    return Run(
-        id=run_id,
-        settings=reader.settings,
-        state=_state(reader, place, error),
-        created=reader.record["created"],
-        owner_hash=reader.record["owner"],
-        position=place or None,
-        started=reader.last(Started),
-        steps=tuple(reader.events.get(StepLogged, ())),
-        epochs=tuple(reader.events.get(EpochEnded, ())),
-        result=reader.last(Finished),
-        error=error,
-        checkpoint=folder / "checkpoint",
-    )
-
-
-def _state(reader: _Reader, place: int | None, error: str) -> str:
-    if reader.last(Finished):
-        return "finished"
-    if error:
-        return "failed"
-    if reader.last(Stopped):
-        return "stopped"
-    if place is None:
-        return "interrupted"
-    return "queued" if place else "running"
-
-
 def ids(owner: str | None = None) -> list[str]:
     """Return the ids of all runs, or of one owner's; the newest first."""
-    created = {}
-    for path in runs_folder().glob("*/run.json"):
-        with contextlib.suppress(OSError, ValueError):
-            record = json.loads(path.read_bytes())
-            if owner is None or record["owner"] == hash_owner(owner):
-                created[path.parent.name] = record["created"]
-    return sorted((run_id for run_id in created if not run_id.startswith(".")), key=created.get, reverse=True)
+    wanted, created = owner and hash_owner(owner), {}
+    with contextlib.suppress(OSError), os.scandir(runs_folder()) as entries:
+        for entry in entries:
+            with contextlib.suppress(OSError, ValueError):
+                owner_hash, when = _record(entry.path)
+                if wanted in (None, owner_hash) and not entry.name.startswith("."):
+                    created[entry.name] = when
+    return sorted(created, key=created.get, reverse=True)
+
+
+@functools.lru_cache(maxsize=4 * MAX_RUNS)
+def _record(folder: str) -> tuple[str, float]:
+    """Read whose a run is and when it was submitted; that never changes."""
+    record = json.loads(Path(folder, "run.json").read_bytes())
+    return record["owner"], record["created"]
+
+
+def remove(folder: Path) -> None:
+    """Remove a run, all at once for who looks.
+
+    Raises:
+        OSError: If it cannot be removed.
+    """
+    doomed = folder.with_name(f".{folder.name}")
+    folder.rename(doomed)
+    shutil.rmtree(doomed, ignore_errors=True)
 
 
 def tidy(*, keep: Collection[str]) -> None:
-    """Remove old runs: those past `MAX_RUNS`, `MAX_AGE_SECONDS` or, the newest first, `MAX_BYTES`.
+    """Remove old runs: those that nothing happened to for CNN_RUNS_MAX_DAYS, those past `MAX_RUNS` and, with the
+    newest ones first, those past CNN_RUNS_MAX_GB. What is left of others that are damaged goes with them.
+
+    A run of the last hour that has not come to an end may be another app's, and stays.
 
     Args:
         keep: Ids that stay in any case.
+
+    Raises:
+        RunRefused: If one of the two variables is not a number greater than 0.
     """
-    num_bytes = 0
-    for number, run_id in enumerate(ids()):
+    max_seconds, max_bytes = limits()
+    num_bytes, found = 0, ids()
+    for number, run_id in enumerate(found):
         folder = runs_folder() / run_id
         with contextlib.suppress(OSError):
-            num_bytes += sum(path.stat().st_size for path in folder.rglob("*"))
-            age = time.time() - (folder / "events.jsonl").stat().st_mtime
-            if run_id not in keep and (number >= MAX_RUNS or age > MAX_AGE_SECONDS or num_bytes > MAX_BYTES):
-                shutil.rmtree(folder)
+            status = (folder / "events.jsonl").stat()
+            num_bytes += _size(folder, status.st_size, status.st_mtime_ns)
+            age = time.time() - status.st_mtime
+            is_old = number >= MAX_RUNS or age > max_seconds or num_bytes > max_bytes
+            if is_old and run_id not in keep and (age > HOUR or _has_ended(folder)):
+                remove(folder)
+    _sweep(known=found)
+
+
+@functools.lru_cache(maxsize=4 * MAX_RUNS)
+def _size(folder: Path, num_bytes: int, changed: int) -> int:
+    """Add up what lies in a run's folder. That is measured again when its events have another size or time."""
+    return sum(path.stat().st_size for path in folder.rglob("*"))
+
+
+def _has_ended(folder: Path) -> bool:
+    """Tell whether the last that is known of a run is an end or a pause."""
+    lines = (folder / "events.jsonl").read_bytes().splitlines()
+    return bool(lines) and lines[-1].startswith(_ENDS)
+
+
+def _sweep(*, known: Collection[str]) -> None:
+    """Remove what a crash while a run was made or removed has left, as soon as nobody can be at it any more."""
+    with contextlib.suppress(OSError), os.scandir(runs_folder()) as entries:
+        for entry in entries:
+            if entry.name not in known and re.fullmatch(rf"\.?{_ID}", entry.name):
+                with contextlib.suppress(OSError):
+                    # A name of 22 letters may be somebody's own: all in it has to be a run's.
+                    names = {name.strip(".").split(".")[0] for name in os.listdir(entry)}
+                    if names <= _FILES and time.time() - entry.stat().st_mtime > HOUR:
+                        shutil.rmtree(entry, ignore_errors=True)
+
+
+def limits() -> tuple[float, float]:
+    """Return for how many seconds a run is kept to which nothing happens, and how many bytes all may have.
+
+    Raises:
+        RunRefused: If one of the two variables is not a number greater than 0.
+    """
+    return 24 * 3600 * _limit("CNN_RUNS_MAX_DAYS", MAX_DAYS), 1e9 * _limit("CNN_RUNS_MAX_GB", MAX_GIGABYTES)
+
+
+def _limit(variable: str, usual: float) -> float:
+    text = os.environ.get(variable) or str(usual)
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not number > 0:
+        raise RunRefused(f"{variable} {text!r} must be a number greater than 0")
+    return number

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from os import PathLike
+from typing import TYPE_CHECKING
 
 from cnn_core.training.events import (
     EpochEnded,
@@ -14,6 +15,9 @@ from cnn_core.training.events import (
     Stopped,
 )
 from cnn_core.training.settings import OPTIMIZERS, SCHEDULES, Settings
+
+if TYPE_CHECKING:
+    from cnn_core.inspection.parameters import Parameters
 
 __all__ = [
     "OPTIMIZERS",
@@ -33,7 +37,11 @@ __all__ = [
 
 
 def train(
-    settings: Settings, *, device: str | None = None, resume_from: str | PathLike | None = None
+    settings: Settings,
+    *,
+    device: str | None = None,
+    resume_from: str | PathLike | None = None,
+    initial_weights: "Parameters | None" = None,
 ) -> Iterator[Event]:
     """Train a network, telling what happens. It never prints, draws or sleeps; to stop it, close it.
 
@@ -47,6 +55,8 @@ def train(
         device: A name in `devices()`; None takes the environment variable CNN_DEVICE, else the first of them.
         resume_from: Folder of a checkpoint with the same settings, but for what ends the training:
             `target_accuracy`, `max_minutes`, `patience` and, with a constant learning rate, `num_epochs`.
+        initial_weights: What the training begins from, instead of what the seed draws: float32 arrays by name, as
+            `checkpoints.load_weights` and `initial.load` give them. The seed decides the rest as before.
 
     Yields:
         `Started`, several `StepLogged` and an `EpochEnded` in each epoch, and `Finished` after the test set
@@ -54,7 +64,7 @@ def train(
 
     Raises:
         DataUnavailable: If the data set is not here.
-        ValueError: If the device is not here, or the checkpoint does not fit.
+        ValueError: If the device is not here, the checkpoint or the weights do not fit, or both are given.
 
     Example:
         >>> events = train(Settings(num_epochs=1, network="mlp"), device="cpu")
@@ -64,7 +74,7 @@ def train(
     """
     from cnn_core.training import loop
 
-    return loop.train(settings, device=device, resume_from=resume_from)
+    return loop.train(settings, device=device, resume_from=resume_from, initial_weights=initial_weights)
 
 
 def devices() -> tuple[str, ...]:

@@ -32,12 +32,14 @@ class Checkpoint:
         settings: The settings of the training.
         progress: How far it has come: the fields of `state.Progress`.
         schedule: The state of the scheduler, and as "rates" the learning rates in the optimizer.
+        initial_sha256: Sum of the weights that the training began from; empty in old files.
         arrays: Parameters as "model.<name>", optimizer state as "optimizer.<parameter>.<name>".
     """
 
     settings: Settings
     progress: dict
     schedule: dict
+    initial_sha256: str
     arrays: dict[str, np.ndarray]
 
 
@@ -62,6 +64,7 @@ def save(folder: str | os.PathLike, state: "State") -> Path:
         "settings": state.settings.to_json(),
         "progress": json.dumps(asdict(state.progress)),
         "schedule": json.dumps({**state.scheduler.state_dict(), "rates": state.rates}),
+        "initial_sha256": state.initial_sha256,
     }
     path = Path(folder, FILE_NAME)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -85,7 +88,7 @@ def load(folder: str | os.PathLike) -> Checkpoint:
         settings, progress = Settings.from_json(header["settings"]), json.loads(header["progress"])
         # Files from before there were schedules have none: their learning rates are constant.
         schedule = json.loads(header.get("schedule", "{}"))
-        return Checkpoint(settings, progress, schedule, arrays)
+        return Checkpoint(settings, progress, schedule, header.get("initial_sha256", ""), arrays)
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"checkpoint {path} cannot be read ({error}): train again") from None
 
@@ -136,6 +139,7 @@ def restore(state: "State", checkpoint: Checkpoint) -> None:
     state.optimizer.param_groups[0].update(schedule.pop("rates", {}))
     state.scheduler.load_state_dict(schedule)
     state.progress = type(state.progress)(**checkpoint.progress)
+    state.initial_sha256 = checkpoint.initial_sha256
 
 
 def _check_settings(wanted: Settings, saved: Settings) -> None:

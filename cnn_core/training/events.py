@@ -22,6 +22,8 @@ class Started:
         steps_per_epoch: Steps in an epoch.
         data_sha256: Sum of the training split; see `Dataset.sha256`.
         step: Steps done before, more than 0 if the training is resumed.
+        initial_sha256: Sum of the weights that the training began from, by `initial.sha256`, also if it is
+            resumed; empty in old records.
         state: The live model and optimizer, for who consumes the events; not part of the JSON form.
     """
 
@@ -34,6 +36,7 @@ class Started:
     steps_per_epoch: int
     data_sha256: str
     step: int = 0
+    initial_sha256: str = ""
     state: "State | None" = field(default=None, repr=False, compare=False, metadata={"live": True})
 
 
@@ -88,6 +91,7 @@ class EpochEnded:
         examples_per_second: Pictures trained on in a second.
         seconds: Time of the steps.
         learning_rate: Of the last step.
+        seconds_by_part: Time of each of `pace.PARTS` of the steps; empty in old records.
     """
 
     epoch: int
@@ -99,6 +103,7 @@ class EpochEnded:
     examples_per_second: float
     seconds: float
     learning_rate: float | None = None
+    seconds_by_part: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,6 @@
 import math
 import os
 import platform
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
@@ -15,10 +14,11 @@ from torch.nn.functional import cross_entropy
 
 from cnn_core import data
 from cnn_core.data.registry import unknown
-from cnn_core.inspection import confusion_matrix
+from cnn_core.inspection import Parameters, confusion_matrix
 from cnn_core.training import checkpoints
 from cnn_core.training.events import EpochEnded, Event, Failed, Finished, Started, StepLogged
-from cnn_core.training.pictures import Pictures, augment, choose_rows, epoch_order, split_rows
+from cnn_core.training.pace import Stopwatch
+from cnn_core.training.pictures import Pictures, augment, choose_rows, epoch_order, permute, split_rows
 from cnn_core.training.settings import Settings
 from cnn_core.training.state import Progress, State, fresh
 
@@ -50,12 +50,18 @@ def choose_device(name: str | None) -> torch.device:
 
 
 def train(
-    settings: Settings, *, device: str | None = None, resume_from: str | os.PathLike | None = None
+    settings: Settings,
+    *,
+    device: str | None = None,
+    resume_from: str | os.PathLike | None = None,
+    initial_weights: Parameters | None = None,
 ) -> Iterator[Event]:
     """Train a network; see `cnn_core.training.train`."""
+    if resume_from is not None and initial_weights is not None:
+        raise ValueError("a training that is resumed has its weights in the checkpoint: give no others")
     place = choose_device(device)
     dataset = data.load(settings.data, split="train")
-    state = fresh(settings, place)
+    state = fresh(settings, place, initial_weights)
     if resume_from is not None:
         checkpoints.restore(state, checkpoints.load(resume_from))
     pictures = Pictures(dataset, place)
@@ -71,19 +77,22 @@ def train(
         steps_per_epoch=settings.steps_per_epoch,
         data_sha256=dataset.sha256,
         step=state.step,
+        initial_sha256=state.initial_sha256,
         state=state,
     )
     del dataset
     try:
-        while not (reason := _why_over(state)):
-            yield from _train_epoch(state, pictures, train_rows)
+        while True:
+            # A checkpoint may have been taken between the last step of an epoch and its end.
             if state.progress.step == settings.steps_per_epoch:
                 yield _end_epoch(state, pictures, validation_rows)
+            if reason := _why_over(state):
+                break
+            yield from _train_epoch(state, pictures, train_rows)
+        del pictures
+        yield _test(state, place, reason)
     except _Diverged as error:
         yield Failed(message=str(error))
-        return
-    del pictures
-    yield _test(state, place, reason)
 
 
 def _train_epoch(state: State, pictures: Pictures, rows: np.ndarray) -> Iterator[StepLogged]:
@@ -93,26 +102,31 @@ def _train_epoch(state: State, pictures: Pictures, rows: np.ndarray) -> Iterator
     order = torch.tensor(order, device=pictures.labels.device)
     log_every = _log_every(settings)
     state.model.train()
-    recent, began = [], time.perf_counter()
+    recent, watch = [], Stopwatch()
     for batch_rows in order.split(settings.batch_size)[progress.step :]:
         images, labels = pictures.batch(batch_rows)
         images = augment(images, settings, epoch=progress.epoch + 1, step=progress.step + 1)
+        images = permute(images, settings)
+        watch.lap("pictures")
         with _random_state(state, images.device):
             logits = state.model(images)
         loss = cross_entropy(logits, labels, label_smoothing=settings.label_smoothing)
+        watch.lap("forward")
         state.optimizer.zero_grad()
         loss.backward()
+        watch.lap("backward")
         state.optimizer.step()
         progress.learning_rate = state.optimizer.param_groups[0]["lr"]
         state.scheduler.step()
+        watch.lap("update")
         recent.append((loss.detach(), logits.detach(), labels))
         progress.step += 1
         is_due = progress.step == settings.steps_per_epoch or len(recent) >= log_every
-        if is_due or state.log_each_step or time.perf_counter() - began > MAX_LOG_SECONDS:
-            yield _log(state, recent, began)
+        if is_due or state.log_each_step or watch.total > MAX_LOG_SECONDS:
+            yield _log(state, recent, watch)
             if _is_time_over(state):
                 return
-            recent, began = [], time.perf_counter()
+            recent, watch = [], Stopwatch()
 
 
 def _log_every(settings: Settings) -> int:
@@ -148,26 +162,37 @@ def _random_state(state: State, device: torch.device) -> Iterator[None]:
         yield
         return
     numbers = [state.settings.seed, state.progress.epoch + 1, state.progress.step]
+    seed = int(np.random.SeedSequence(numbers).generate_state(1)[0])
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.manual_seed(int(np.random.SeedSequence(numbers).generate_state(1)[0]))
+        # torch.manual_seed would seed all devices, also those that are not put back.
+        if device.type == "cpu":
+            torch.default_generator.manual_seed(seed)
+        else:
+            torch.get_device_module(device).manual_seed(seed)
         yield
 
 
-def _log(state: State, recent: Sequence[tuple[torch.Tensor, ...]], began: float) -> StepLogged:
+def _log(state: State, recent: Sequence[tuple[torch.Tensor, ...]], watch: Stopwatch) -> StepLogged:
     """Read the metrics of the last steps, which waits for the device, and add them to the epoch's."""
     losses, logits, labels = zip(*recent, strict=True)
+    if losses[0].device.type != "cpu":
+        torch.accelerator.synchronize()
+        watch.lap("waiting")
     sizes = [len(batch) for batch in labels]
     num_examples = sum(sizes)
     loss_sum = sum(loss * size for loss, size in zip(torch.stack(losses).tolist(), sizes, strict=True))
     num_correct = int((torch.cat(logits).argmax(1) == torch.cat(labels)).sum())
     norms = _gradient_norms(state)
-    seconds = time.perf_counter() - began
+    watch.lap("metrics")
+    seconds = watch.total
     _check_finite(state, {"loss": loss_sum} | {f"gradient of {name}": norm for name, norm in norms.items()})
     progress = state.progress
     progress.num_examples += num_examples
     progress.loss_sum += loss_sum
     progress.num_correct += num_correct
     progress.seconds += seconds
+    for part, value in watch.seconds.items():
+        progress.seconds_by_part[part] = progress.seconds_by_part.get(part, 0.0) + value
     progress.total_seconds += seconds
     return StepLogged(
         step=state.step,
@@ -205,6 +230,7 @@ def _end_epoch(state: State, pictures: Pictures, validation_rows: np.ndarray) ->
         validation_loss, predictions = evaluate(state, pictures, validation_rows)
         labels = pictures.labels[torch.tensor(validation_rows, device=pictures.labels.device)]
         validation_accuracy = int((predictions == labels).sum()) / len(labels)
+        _check_finite(state, {"validation loss": validation_loss})
     done = state.progress
     best = math.inf if done.best_loss is None else done.best_loss
     is_better = validation_loss is not None and validation_loss < best
@@ -225,6 +251,7 @@ def _end_epoch(state: State, pictures: Pictures, validation_rows: np.ndarray) ->
         validation_accuracy=validation_accuracy,
         examples_per_second=done.num_examples / done.seconds,
         seconds=done.seconds,
+        seconds_by_part=done.seconds_by_part,
         learning_rate=done.learning_rate,
     )
 
@@ -237,7 +264,7 @@ def evaluate(state: State, pictures: Pictures, rows: np.ndarray) -> tuple[float,
     losses, predictions = [], []
     for batch_rows in torch.tensor(rows, device=pictures.labels.device).split(batch_size):
         images, labels = pictures.batch(batch_rows)
-        logits = state.model(images)
+        logits = state.model(permute(images, state.settings))
         losses.append(cross_entropy(logits, labels, reduction="sum"))
         predictions.append(logits.argmax(1))
     return float(torch.stack(losses).sum()) / len(rows), torch.cat(predictions)
@@ -248,6 +275,7 @@ def _test(state: State, device: torch.device, reason: str) -> Finished:
     dataset = data.load(state.settings.data, split="test")
     pictures = Pictures(dataset, device)
     loss, predictions = evaluate(state, pictures, np.arange(len(dataset)))
+    _check_finite(state, {"test loss": loss})
     predicted = predictions.cpu().numpy()
     confusion = confusion_matrix(dataset.labels, predicted, len(dataset.class_names))
     return Finished(

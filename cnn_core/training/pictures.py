@@ -1,13 +1,16 @@
-"""The pictures of a training: on the device, in batches, shifted and mirrored. This module imports torch.
+"""The pictures of a training: on the device, in batches, shifted, mirrored and permuted. It imports torch.
 
 What is drawn at random depends on the seed, the epoch and the step alone, so a checkpoint needs no random state.
 """
+
+import functools
 
 import numpy as np
 import torch
 from torch.nn.functional import pad
 
 from cnn_core import data
+from cnn_core.data.permutation import permutation
 from cnn_core.training.settings import Settings
 from cnn_core.training.state import MEMORY_FORMAT
 
@@ -56,19 +59,47 @@ def augment(images: torch.Tensor, settings: Settings, *, epoch: int, step: int) 
         return images
     generator = np.random.default_rng([settings.seed, epoch, step])
     num_images, _, height, width = images.shape
-    down, across = generator.integers(
-        0, 2 * settings.shift + 1, (2, num_images, 1)
-    )  # 0 .. 2 shift, the corner
-    columns = np.tile(np.arange(width), (num_images, 1))  # (N, W)
+    drawn = np.zeros((3, num_images), np.int64)
+    drawn[:2] = generator.integers(0, 2 * settings.shift + 1, (2, num_images))  # 0 .. 2 shift, the corner
     if settings.flip:
-        is_mirrored = generator.random(num_images) < 0.5
-        columns[is_mirrored] = columns[is_mirrored, ::-1]
-    rows = torch.tensor(np.arange(height) + down, device=images.device)  # (N, H)
-    columns = torch.tensor(columns + across, device=images.device)  # (N, W)
-    each = torch.arange(num_images, device=images.device)
+        drawn[2] = generator.random(num_images) < 0.5
+    down, across, is_mirrored = _sent(drawn, images.device)[:, :, None]  # (N, 1) each
+    each, rows, columns = (torch.arange(size, device=images.device) for size in (num_images, height, width))
+    rows = rows + down  # (N, H)
+    columns = torch.where(is_mirrored > 0, columns.flip(0), columns) + across  # (N, W)
     padded = pad(images, [settings.shift] * 4)
     # The indices around the channels put these last: (N, H, W, C), which is how memory should have them.
     return padded[each[:, None, None], :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
+
+
+def _sent(array: np.ndarray, device: torch.device) -> torch.Tensor:
+    """Bring an array to a device. The program does not wait until it is there, as it would without pinned memory."""
+    tensor = torch.from_numpy(array)
+    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
+
+
+def permute(images: torch.Tensor, settings: Settings) -> torch.Tensor:
+    """Permute the pixels of pictures, where the settings want that: the last thing before the network.
+
+    Args:
+        images: (N, C, H, W), already moved and mirrored as pictures.
+        settings: Say whether to do it.
+
+    Returns:
+        (N, C, H, W), as `data.permutation.permute` makes them one by one.
+    """
+    if not settings.permuted:
+        return images
+    height, width = images.shape[2:]
+    order = _order(height, width, images.device)
+    pixels = images.permute(0, 2, 3, 1).flatten(1, 2)  # (N, H W, C), which is how memory has them
+    return pixels.index_select(1, order).unflatten(1, (height, width)).permute(0, 3, 1, 2)
+
+
+@functools.lru_cache(maxsize=4)
+def _order(height: int, width: int, device: torch.device) -> torch.Tensor:
+    """Keep the permutation on the device: each copy to it waits for the steps before."""
+    return torch.tensor(permutation(height, width), device=device)
 
 
 def split_rows(settings: Settings) -> tuple[np.ndarray, np.ndarray]:

@@ -1,7 +1,9 @@
 """What a training needs to know, as one record that can be written down."""
 
+import functools
 import json
 import math
+import sys
 from dataclasses import asdict, dataclass, fields
 
 from cnn_core.data.registry import DatasetSpec, find_spec, nearest, unknown
@@ -55,6 +57,8 @@ class Settings:
         train_fraction: Part of the others that is trained on, greater than 0; classes keep their shares.
         shift: Each picture is moved by up to so many pixels, down and across, at random; black comes in.
         flip: Whether each picture is mirrored, left to right, with a chance of one half.
+        permuted: Whether all pictures, those of validation and test too, have their pixels permuted by one fixed
+            permutation, the same for every seed. A picture is moved and mirrored before.
         target_accuracy: Validation accuracy that ends the training after an epoch; 0 for none.
         max_minutes: Time of the steps that ends the training, in the middle of an epoch if need be; 0 for no
             limit. Validation and pauses do not count. Where a clock ends a training, it cannot be repeated.
@@ -91,6 +95,7 @@ class Settings:
     train_fraction: float = 1.0
     shift: int = 0
     flip: bool = False
+    permuted: bool = False
     target_accuracy: float = 0.0
     max_minutes: float = 0.0
     patience: int = 0
@@ -180,7 +185,7 @@ class Settings:
             ValueError: unknown setting 'learning_rat': did you mean 'learning_rate'?
         """
         try:
-            values = json.loads(text)
+            values = json.loads(text.removeprefix("\ufeff"))  # which some editors of Windows put first
         except (ValueError, RecursionError) as error:
             raise ValueError(f"settings are not JSON ({error}): write them as {{...}}") from None
         if not isinstance(values, dict):
@@ -194,11 +199,13 @@ class Settings:
         return cls(**values)
 
 
+@functools.lru_cache(maxsize=256)
 def find_network(text: str) -> Network:
     """Return a preset by its name, or read a network in the one-line notation.
 
     Raises:
-        ValueError: If it is neither; the message names the nearest preset, or the layer that cannot be read.
+        ValueError: If it is neither; the message names the nearest preset, the layer that cannot be read, or a
+            character that cannot be shown.
 
     Example:
         >>> find_network("lenett")
@@ -211,6 +218,10 @@ def find_network(text: str) -> Network:
     if text in PUBLISHED:
         raise ValueError(
             f"network '{text}' has a layer table, but is not trained here; try {', '.join(PRESETS)}"
+        )
+    if hidden := next((each for each in text if not each.isprintable() and not each.isspace()), ""):
+        raise ValueError(
+            f"network has the character {hidden!r}, which cannot be shown: write layers joined by hyphens"
         )
     try:
         return parse(text)
@@ -235,7 +246,7 @@ def check_learning_rate(rate: float) -> None:
     Example:
         >>> check_learning_rate(0.1)
     """
-    if not (math.isfinite(rate) and rate > 0):
+    if not 0 < rate <= sys.float_info.max:  # a whole number may be larger than any float
         raise ValueError(f"learning_rate {rate} must be a finite number greater than 0")
 
 

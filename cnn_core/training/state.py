@@ -9,6 +9,8 @@ from torch.optim import SGD, Adam, AdamW, Optimizer
 from torch.optim.lr_scheduler import ConstantLR, CosineAnnealingLR, LRScheduler, OneCycleLR, StepLR
 
 from cnn_core import modules
+from cnn_core.inspection.parameters import Parameters
+from cnn_core.training import initial
 from cnn_core.training.events import LearningRateChanged
 from cnn_core.training.settings import Settings, check_learning_rate
 
@@ -27,6 +29,7 @@ class Progress:
         loss_sum: Sum of their losses.
         num_correct: How many of them were classified correctly.
         seconds: Time of the steps.
+        seconds_by_part: The same for each of `pace.PARTS`.
         total_seconds: Time of the steps since the training began.
         learning_rate: Of the last step; 0 before the first.
         validation_accuracy: At the end of the last epoch.
@@ -40,6 +43,7 @@ class Progress:
     loss_sum: float = 0.0
     num_correct: int = 0
     seconds: float = 0.0
+    seconds_by_part: dict[str, float] = field(default_factory=dict)
     total_seconds: float = 0.0
     learning_rate: float = 0.0
     validation_accuracy: float | None = None
@@ -56,6 +60,7 @@ class State:
         model: The network, on the training's device.
         optimizer: Its optimizer.
         scheduler: What changes the optimizer's learning rate after each step.
+        initial_sha256: Sum of the weights that it began from, by `initial.sha256`.
         progress: How far it has come.
         log_each_step: Whether each step is told by itself; it may be changed between two events.
     """
@@ -64,6 +69,7 @@ class State:
     model: nn.Module
     optimizer: Optimizer
     scheduler: LRScheduler
+    initial_sha256: str
     progress: Progress = field(default_factory=Progress)
     log_each_step: bool = False
 
@@ -104,12 +110,20 @@ class State:
         return LearningRateChanged(step=self.step, learning_rate=rate)
 
 
-def fresh(settings: Settings, device: torch.device) -> State:
-    """Build the model, its optimizer and its schedule."""
+def fresh(settings: Settings, device: torch.device, initial_weights: Parameters | None = None) -> State:
+    """Build the model, its optimizer and its schedule.
+
+    Raises:
+        ValueError: If the weights do not fit the network.
+    """
     model = modules.build(settings.layers, settings.spec.input_shape, seed=settings.seed)
+    if initial_weights is not None:
+        initial.check(initial_weights, settings.layers, settings.spec.input_shape)
+        model.load_state_dict({name: torch.tensor(array) for name, array in initial_weights.items()})
+    begins_from = initial.sha256({name: tensor.numpy() for name, tensor in model.state_dict().items()})
     model.to(device=device, memory_format=MEMORY_FORMAT)
     optimizer = _optimizer(settings, model, device)
-    return State(settings, model, optimizer, _scheduler(settings, optimizer))
+    return State(settings, model, optimizer, _scheduler(settings, optimizer), begins_from)
 
 
 def _optimizer(settings: Settings, model: nn.Module, device: torch.device) -> Optimizer:

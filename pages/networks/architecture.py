@@ -98,9 +98,10 @@ def show_source(row: DeltaGenerator, text: str) -> None:
 def show_onnx(row: DeltaGenerator, chosen: Chosen) -> None:
     """Offer the network with its weights; it is written beside the app, when the button is pressed."""
     run = chosen.network and model_weights.fitting_run(chosen.network, chosen.input_shape)
-    weights = {"checkpoint": run.checkpoint} if run else {"seed": 0}
+    weights, origin = {"seed": 0}, "fresh, as a training with seed 0 begins"
+    if run and model_weights.are_readable(run):
+        weights, origin = {"checkpoint": run.checkpoint}, "those of your last training of it"
     why_not = why_no_onnx(chosen)
-    origin = "those of your last training of it" if run else "fresh, as a training with seed 0 begins"
     row.download_button(
         "ONNX",
         "" if why_not else lambda: beside.to_onnx(chosen.text, chosen.input_shape, **weights),

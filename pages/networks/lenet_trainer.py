@@ -1,3 +1,6 @@
+from collections.abc import Collection
+
+import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
@@ -6,6 +9,7 @@ from cnn_core.network import format as format_network
 from cnn_core.shapes import format_shape
 from cnn_core.summary import summarize
 from cnn_core.training import Settings
+from cnn_core.training.recipes import RECIPES
 from ui import (
     controls,
     data_panel,
@@ -13,16 +17,19 @@ from ui import (
     page,
     recipe,
     results,
+    runs_table,
     trained_network,
     training,
     training_code,
-    training_files,
     training_text,
+    training_uploads,
     visitor,
 )
+from ui.wording import percent
 
 USUAL = Settings()
 LAST_GOOD = "trainer-last-good-settings"
+REFUSED = "trainer-refused-start"
 
 
 def choose_settings(more_place: DeltaGenerator) -> Settings | None:
@@ -49,9 +56,9 @@ def choose_settings(more_place: DeltaGenerator) -> Settings | None:
 
 def choose_device() -> str | None:
     """Show where the training will run, or offer a choice, as soon as the worker knows it."""
-    known = runs.machine()
-    if known is None:
-        st.fragment(wait_for_machine, run_every=1.0)()
+    known, trouble = runs.machine(), runs.trouble()
+    if known is None or trouble:
+        st.fragment(wait_for_engine, run_every=1.0)(trouble)
         return None
     if len(known.devices) > 1:
         return controls.choice("Device", known.devices, key="t-device", format=machine.DEVICE_TITLES.get)
@@ -59,47 +66,59 @@ def choose_device() -> str | None:
     return None
 
 
-def wait_for_machine() -> None:
-    st.caption("PyTorch is being loaded beside the app. That takes some seconds, once.")
-    if runs.machine():
+def wait_for_engine(trouble: str) -> None:
+    """Say why nothing can be trained yet, until that changes."""
+    if trouble:
+        st.warning(
+            f"No training can be executed now: {trouble}. The page shows when that changes. "
+            "Opening it again tries at once.",
+            icon=":material/power_off:",
+        )
+    else:
+        st.caption("PyTorch is being loaded beside the app. That takes some seconds, once.")
+    if runs.trouble() != trouble or (runs.machine() and not trouble):
         st.rerun()
 
 
-def start_and_stop(settings: Settings | None, run: runs.Run | None, device: str | None) -> None:
-    """Draw the two buttons, and do what they say."""
+def start(
+    settings: Settings | None,
+    run: runs.Run | None,
+    device: str | None,
+    weights: dict[str, np.ndarray] | None,
+    available: Collection[str],
+) -> None:
+    """Draw the button that starts a training, and say what is in its way."""
     is_own = run is not None and run.belongs_to(visitor.owner())
     is_active = run is not None and not run.is_over
     obstacle = ""
     if settings is None:
         obstacle = "These settings cannot be trained; the message above says why."
-    elif settings.data not in data.available():
+    elif settings.data not in available:
         obstacle = "The data set is not here yet."
     elif is_active and is_own:
         obstacle = "Your training is under way. Stop it, or wait for its end, to start another."
-    row = st.container(horizontal=True)
-    started = row.button(
-        "Start", key="t-start", type="primary", icon=":material/play_arrow:", disabled=bool(obstacle)
-    )
-    stopped = row.button(
-        "Stop",
-        key="t-stop",
-        icon=":material/stop:",
-        disabled=not (is_active and is_own),
-        help="What the network has learned by then is kept.",
+    st.button(
+        "Start",
+        key="t-start",
+        type="primary",
+        icon=":material/play_arrow:",
+        disabled=bool(obstacle),
+        on_click=submit,
+        args=(settings, device, weights),
     )
     if obstacle:
         st.caption(obstacle)
     elif is_active:
         st.caption("Somebody else started the training beside; you may start one of your own.")
-    if stopped:
-        runs.control(run.id, "stop")
-    if started:
-        try:
-            visitor.follow(runs.submit(settings, owner=visitor.owner(), device=device))
-        except runs.RunRefused as error:
-            st.error(str(error), icon=":material/error:")
-        else:
-            st.rerun()
+    if refused := st.session_state.pop(REFUSED, ""):
+        st.error(refused, icon=":material/error:")
+
+
+def submit(settings: Settings, device: str | None, weights: dict[str, np.ndarray] | None) -> None:
+    try:
+        visitor.follow(runs.submit(settings, owner=visitor.owner(), device=device, weights=weights))
+    except (runs.RunRefused, ValueError) as error:
+        st.session_state[REFUSED] = str(error)
 
 
 def find_run() -> runs.Run | None:
@@ -114,7 +133,7 @@ def find_run() -> runs.Run | None:
         return None
 
 
-def settings_to_try() -> list[page.Setting]:
+def settings_to_try(available: Collection[str]) -> list[page.Setting]:
     published = {"t-network": "lenet", "t-optimizer": "sgd", "t-rate": 0.1, "t-momentum": 0.0}
     to_try = [
         page.Setting(
@@ -133,7 +152,7 @@ def settings_to_try() -> list[page.Setting]:
             {"t-network": "lenet", "t-epochs": 10},
         ),
     ]
-    if "fashion-mnist" in data.available():
+    if "fashion-mnist" in available:
         to_try.append(
             page.Setting(
                 "On clothes",
@@ -141,6 +160,10 @@ def settings_to_try() -> list[page.Setting]:
                 published | {"t-data": "fashion-mnist", "t-batch": 128, "t-epochs": 5},
             )
         )
+        to_try += [
+            page.Setting(each.title, each.sentence, recipe.control_values(each.settings))
+            for each in RECIPES.values()
+        ]
     else:
         to_try.append(
             page.Setting(
@@ -169,9 +192,9 @@ def layer_table(settings: Settings) -> None:
         f"A picture comes in as {format_shape(settings.spec.input_shape)}: "
         "channels x height x width. Mult-adds are the multiplications for one picture.\n\n"
         f"**{largest.name}** holds the most parameters: {largest.num_params:,} of {num_params:,}, "
-        f"or {largest.num_params / num_params:.0%}.\n\n"
+        f"or {percent(largest.num_params / num_params)}.\n\n"
         f"**{busiest.name}** does the most work: {busiest.mult_adds:,} of {mult_adds:,} mult-adds, "
-        f"or {busiest.mult_adds / mult_adds:.0%}.\n\n"
+        f"or {percent(busiest.mult_adds / mult_adds)}.\n\n"
         f"The same network in one line, as a terminal takes it: `{format_network(settings.layers)}`"
     )
 
@@ -189,25 +212,27 @@ def show() -> None:
             "plateau",
         ],
     )
-    run = find_run()
+    run, available = find_run(), data.available()
     left, right = st.columns([2, 3], gap="large")
     with left:
         # Start stays in sight: what is seldom needed is drawn below it, though it is read before.
         usual_place, start_place, more_place = st.container(), st.container(), st.container()
         with usual_place:
             settings = choose_settings(more_place)
+        with more_place:
+            training_uploads.bring_settings()
+            weights = training_uploads.bring_weights(settings)
         with start_place:
             device = choose_device()
-            start_and_stop(settings, run, device)
-        with more_place:
-            training_files.bring_settings()
+            start(settings, run, device, weights, available)
     shown = last_good(settings)
     with right:
         training.panel(run, shown)
     reading(settings, run)
-    page.try_this(settings_to_try(), prefix="t-")
+    page.try_this(settings_to_try(available), prefix="t-")
     if run:
         results.sections(run)
+    runs_table.section(visitor.owner(), run, shown, weights)
     layer_table(shown)
     training_text.explain(shown)
     training_code.show(shown)

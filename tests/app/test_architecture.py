@@ -37,6 +37,13 @@ def test_the_page_opens_with_lenet_and_its_costs(open_page):
     assert any("conv2 does the most work: 240,000 mult-adds, or 58%" in text for text in texts(app))
 
 
+def test_a_layer_that_has_nearly_all_parameters_does_not_have_100_percent_of_them(open_page):
+    app = open_page(PAGE, **{"a-network": "conv4k3-flatten-10", "a-input": "1x128"})  # 16 and 5,050
+    assert any("5,050, or more than 99%." in text for text in texts(app))
+    app = open_page(PAGE, **{"a-network": "flatten-10"})
+    assert any("7,850, or 100%." in text for text in texts(app))
+
+
 @pytest.mark.parametrize("name", PRESETS)
 def test_each_preset_opens_by_its_name_and_is_written_out(open_page, name):
     app = open_page(PAGE, **{"a-network": name})

@@ -48,7 +48,7 @@ def demo():
 
 
 def open_demo(*, query=None, **given):
-    app = AppTest.from_function(demo, default_timeout=30)
+    app = AppTest.from_function(demo, default_timeout=120)
     app.session_state["given"] = given
     for key, value in (query or {}).items():
         app.query_params[key] = value

@@ -50,7 +50,7 @@ def demo():
 
 
 def open_demo(text=TEXT, *, fixes=(), editable=True):
-    app = AppTest.from_function(demo, default_timeout=30)
+    app = AppTest.from_function(demo, default_timeout=120)
     app.session_state["text"], app.session_state["fixes"], app.session_state["editable"] = (
         text,
         fixes,
@@ -372,7 +372,7 @@ def test_an_action_on_another_list_than_the_shown_one_is_refused():
 
 
 def test_an_action_from_before_this_visit_is_not_taken():
-    app = AppTest.from_function(demo, default_timeout=30)
+    app = AppTest.from_function(demo, default_timeout=120)
     app.session_state["text"], app.session_state["fixes"], app.session_state["editable"] = TEXT, (), True
     shown = layer_table._token(LAYERS)
     app.session_state["d-layer-table"] = {"action": {"count": 7, "do": "remove", "index": 0, "shown": shown}}

@@ -1,107 +1,43 @@
 import threading
-import time
+from dataclasses import replace
 
 import pytest
-import torch
 from streamlit.testing.v1 import AppTest
 
 from cnn_core import data, runs
 from cnn_core.network import LENET, PRESETS
 from cnn_core.network import format as format_network
 from cnn_core.runs import folders
-from cnn_core.training import EpochEnded, Failed, Settings, Started, StepLogged, Stopped, checkpoints, train
-from ui import downloads
+from cnn_core.training import Failed, Settings, Stopped
+from tests.app.recorded import (
+    EPOCH,
+    PAGE,
+    RESULT,
+    STARTED,
+    STEP,
+    captions,
+    damage,
+    followed,
+    keep,
+    orders,
+    progress,
+    record,
+    texts,
+    wait_until,
+)
+from ui import downloads, learned
 
-PAGE = "networks/lenet_trainer.py"
 ERRORS = "What it takes for what"
-STARTED = Started(
-    device="cpu",
-    num_threads=1,
-    versions={},
-    num_train=3600,
-    num_validation=400,
-    num_params=61706,
-    steps_per_epoch=57,
-    data_sha256="",
-)
-STEP = StepLogged(step=57, epoch=1, loss=2.0, accuracy=0.25, examples_per_second=3000.0)
-EPOCH = EpochEnded(
-    epoch=1,
-    step=57,
-    train_loss=2.1,
-    train_accuracy=0.24,
-    validation_loss=1.9,
-    validation_accuracy=0.31,
-    examples_per_second=3000.0,
-    seconds=1.2,
-)
 
-
-@pytest.fixture(autouse=True)
-def runs_folder(tmp_path, monkeypatch):
-    monkeypatch.setenv("CNN_RUNS_DIR", str(tmp_path / "runs"))
-
-
-@pytest.fixture
-def asleep(monkeypatch):
-    """The door to the runs, with nobody behind it: what is submitted waits."""
-    service = runs.Service()
-    monkeypatch.setattr(service, "warm_up", lambda: None)
-    monkeypatch.setattr(runs, "_SERVICE", service)
-    return service
-
-
-@pytest.fixture
-def one_thread():
-    """Train with one thread, which is faster while other tests run beside."""
-    usual = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(usual)
-
-
-def wait_until(app: AppTest, condition, *, seconds: float = 60) -> None:
-    """Rerun the page, as its own timer does in a browser, until something is true."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.1)
-        app.run()
-        assert not app.exception
-
-
-def texts(app: AppTest) -> str:
-    parts = (app.markdown, app.caption, app.success, app.info, app.warning, app.error)
-    return "\n".join(element.value for group in parts for element in group)
-
-
-def progress(app: AppTest) -> str:
-    return "\n".join(element.proto.text for element in app.get("progress"))
-
-
-def captions(app: AppTest) -> str:
-    return "\n".join(image.caption for element in app.get("image") for image in element.proto.imgs)
+pytestmark = pytest.mark.usefixtures("runs_folder")
 
 
 def headings(app: AppTest) -> list[str]:
     return [heading.value for heading in app.subheader]
 
 
-def followed(app: AppTest) -> runs.Run:
-    given = app.query_params["run"]
-    return runs.get(given if isinstance(given, str) else given[0])
-
-
 def accuracies(app: AppTest) -> dict[str, str]:
     return {metric.label: metric.value for metric in app.metric}
-
-
-def record(settings: Settings, *events) -> str:
-    """Write down a run as a worker would have."""
-    run_id = folders.create(settings, owner="somebody", device=None)
-    for event in events:
-        folders.append(folders.path_of(run_id), event)
-    return run_id
 
 
 def test_a_training_runs_from_start_to_end(open_page):
@@ -115,7 +51,8 @@ def test_a_training_runs_from_start_to_end(open_page):
     num_right = int((labels == result.predictions).sum())
     assert f"**{num_right} of 1,000**" in app.success[0].value
     assert accuracies(app)["Test accuracy"] == f"{num_right / 1000:.3f}"
-    assert (app.button(key="t-start").disabled, app.button(key="t-stop").disabled) == (False, True)
+    assert not app.button(key="t-start").disabled
+    assert orders(app) == []
     assert headings(app)[1:4] == ["One picture through the network", "The weights it learned", ERRORS]
     assert "This network has no feature maps: it flattens the picture at once." in texts(app)
 
@@ -210,6 +147,25 @@ def test_the_link_counts_more_than_the_visit_before(open_page, asleep):
     assert app.text_input(key="t-line").value == OWN
 
 
+def test_dropout_has_a_control_where_the_network_has_such_layers(open_page, asleep):
+    dropout = "t-dropout"
+    app = open_page(PAGE, **{"t-network": "flatten-20-relu-drop0.5-10"})
+    assert app.number_input(key=dropout).value == 0.5
+    app.number_input(key=dropout).set_value(0.2).run()
+    assert app.text_input(key="t-line").value == "flatten-20-relu-drop0.2-10"
+    assert "".join(app.query_params["t-network"]) == "flatten-20-relu-drop0.2-10"
+    app.text_input(key="t-line").set_value("drop0.995-flatten-20-relu-drop0.1-10").run()
+    assert app.number_input(key=dropout).value is None
+    app.number_input(key=dropout).set_value(0.3).run()
+    app.button(key="t-start").click().run()
+    assert followed(app).settings.network == "drop0.3-flatten-20-relu-drop0.3-10"
+    app.text_input(key="t-line").set_value("flatten-drop0.999-10").run()
+    assert app.number_input(key=dropout).value == 0.999
+    app.text_input(key="t-line").set_value("flatten-10").run()
+    assert dropout not in {box.key for box in app.number_input}
+    assert not app.exception
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -282,9 +238,7 @@ def test_a_plateau_is_announced_where_one_was_seen(open_page, asleep, network, b
 def stopped_at_once(settings: Settings) -> str:
     """Write down a run that was stopped before it learned anything."""
     run_id = record(settings, STARTED, STEP, Stopped())
-    events = train(settings, device="cpu")
-    checkpoints.save(folders.path_of(run_id) / "checkpoint", next(events).state)
-    events.close()
+    keep(run_id)
     return run_id
 
 
@@ -403,6 +357,34 @@ def test_a_waiting_training_says_its_place(open_page, asleep):
     assert "One picture through the network" not in headings(app)
 
 
+def test_only_the_next_training_waits_for_pytorch(open_page, asleep):
+    first = runs.submit(Settings(), owner="somebody")
+    second = runs.submit(Settings(), owner="somebody else")
+    assert "PyTorch is being loaded, once. Then it begins." in progress(open_page(PAGE, run=first))
+    assert "It begins when those before it are done." in progress(open_page(PAGE, run=second))
+
+
+def test_where_no_engine_can_be_started_the_page_says_why_and_waits_for_no_pytorch(open_page, asleep):
+    run_id = runs.submit(Settings(), owner="somebody")
+    app = open_page(PAGE, run=run_id)
+    assert "PyTorch is being loaded beside the app." in texts(app)
+    asleep.trouble = "the cluster tcp://teacher:8786 does not answer"
+    app.run()
+    assert not app.exception
+    assert "No training can be executed now: the cluster tcp://teacher:8786 does not answer." in texts(app)
+    assert "PyTorch is being loaded" not in texts(app) + progress(app)
+    assert "It begins as soon as a training can be executed." in progress(app)
+
+
+def test_when_an_engine_is_there_again_the_page_says_so_by_itself(open_page, asleep, monkeypatch):
+    answers = iter(["the cluster tcp://teacher:8786 does not answer"])
+    monkeypatch.setattr(runs, "trouble", lambda: next(answers, ""))
+    app = open_page(PAGE)
+    assert next(answers, None) is None
+    assert "No training can be executed now" not in texts(app)
+    assert "PyTorch is being loaded beside the app." in texts(app)
+
+
 def test_a_full_queue_is_said_in_place(open_page, asleep, monkeypatch):
     monkeypatch.setattr(runs.service, "MAX_QUEUED", 0)
     app = open_page(PAGE)
@@ -414,7 +396,8 @@ def test_a_full_queue_is_said_in_place(open_page, asleep, monkeypatch):
 def test_a_run_of_somebody_else_can_be_watched_but_not_stopped(open_page, asleep):
     app = open_page(PAGE, run=runs.submit(Settings(), owner="somebody"))
     assert "place 1 in the queue" in texts(app)
-    assert (app.button(key="t-start").disabled, app.button(key="t-stop").disabled) == (False, True)
+    assert not app.button(key="t-start").disabled
+    assert orders(app) == []
 
 
 def test_the_run_is_found_again_by_the_menu(open_page, asleep):
@@ -431,10 +414,10 @@ def test_the_run_is_found_again_by_the_menu(open_page, asleep):
     ("events", "expected"),
     [
         (
-            [STARTED, STEP, EPOCH],
-            "Interrupted: the app ended while this training ran. What it learned in 1 epoch",
+            [STARTED, STEP],
+            "ended in the middle of this training. Nothing of it is kept: it can only begin anew.",
         ),
-        ([], "Interrupted: the app ended while this training ran. Press Start"),
+        ([], "Interrupted: the app, or what trains for it, ended in the middle of this training."),
         ([STARTED, Failed(message="loss nan is not finite")], "This training failed: loss nan is not finite"),
         ([STARTED, STEP, Stopped()], "Stopped after 57 of 570 steps."),
     ],
@@ -445,14 +428,46 @@ def test_each_end_is_said_in_words(open_page, asleep, events, expected):
     assert expected in texts(app)
 
 
+@pytest.mark.parametrize(
+    ("epoch", "step", "expected"),
+    [
+        (0, 20, "in its first 20 steps is kept. It had not come to the end of an epoch then."),
+        (1, 0, "in its first 57 steps is kept. The last whole epoch among them is number 1, with validation"),
+        (1, 7, "in its first 64 steps is kept. The last whole epoch among them is number 1, with validation"),
+    ],
+)
+def test_what_is_kept_is_what_the_checkpoint_holds_not_what_was_told_last(
+    open_page, asleep, one_thread, epoch, step, expected
+):
+    second = replace(EPOCH, epoch=2, step=114, validation_accuracy=0.5)
+    run_id = record(Settings(), STARTED, STEP, EPOCH, second, Failed(message="the disk is full"))
+    keep(run_id, epoch=epoch, step=step)
+    app = open_page(PAGE, run=run_id)
+    assert not app.exception
+    assert expected in texts(app)
+    assert "number 2" not in texts(app)
+
+
 def test_a_damaged_checkpoint_is_said_in_place(open_page, asleep):
     run_id = record(Settings(), STARTED, STEP, Stopped())
-    folder = folders.path_of(run_id) / "checkpoint"
-    folder.mkdir()
-    (folder / "checkpoint.safetensors").write_bytes(b"not a checkpoint")
+    damage(run_id)
     app = open_page(PAGE, run=run_id)
     assert not app.exception
     assert "cannot be read" in app.error[0].value
+
+
+def test_a_run_that_is_removed_while_its_page_is_drawn_is_said_in_place(
+    open_page, asleep, one_thread, monkeypatch
+):
+    run_id = stopped_at_once(Settings())
+
+    def gone(run):
+        raise runs.UnknownRun(f"run {run.id} is not on this machine")
+
+    monkeypatch.setattr(learned, "read", gone)
+    app = open_page(PAGE, run=run_id)
+    assert not app.exception
+    assert [error.value for error in app.error] == [f"run {run_id} is not on this machine"]
 
 
 def test_a_running_training_shows_progress_speed_and_the_time_left(open_page, asleep, monkeypatch):
@@ -467,9 +482,37 @@ def test_a_running_training_shows_progress_speed_and_the_time_left(open_page, as
     assert "Epoch 1 of 10, 3,000 examples a second, about 11 s left" in progress(app)
     assert accuracies(app) == {
         "Training accuracy": "0.240",
-        "Validation accuracy": "0.310",
+        "Validation accuracy": "0.312",
         "Test accuracy": "—",
     }
+
+
+@pytest.mark.parametrize(
+    ("ends", "expected"),
+    [
+        ({"target_accuracy": 0.9}, "3,000 examples a second, at most about 11 s left"),
+        ({"patience": 3}, "3,000 examples a second, at most about 11 s left"),
+        ({"max_minutes": 0.05}, "3,000 examples a second, about 2 s left"),  # 3 s, and 1.2 s are over
+    ],
+)
+def test_the_time_left_is_no_longer_than_what_ends_the_training(
+    open_page, asleep, monkeypatch, ends, expected
+):
+    run_id = runs.submit(Settings(**ends), owner="somebody")
+    monkeypatch.setattr(asleep, "place", lambda run_id: 0)
+    for event in (STARTED, STEP, EPOCH):
+        folders.append(folders.path_of(run_id), event)
+    assert expected in progress(open_page(PAGE, run=run_id))
+
+
+@pytest.mark.parametrize(
+    ("rate", "advice"),
+    [(0.003, "Try a smaller learning rate, such as 0.0003, or more epochs."), (0.00005, "Try more epochs.")],
+)
+def test_no_learning_rate_is_advised_that_the_page_does_not_offer(open_page, asleep, rate, advice):
+    result = replace(RESULT, confusion=((100,) + (0,) * 9,) * 10, test_accuracy=0.1)
+    app = open_page(PAGE, run=record(Settings(learning_rate=rate), STARTED, STEP, EPOCH, result))
+    assert f"or the network learns slowly. {advice}" in texts(app)
 
 
 @pytest.fixture

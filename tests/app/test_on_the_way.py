@@ -26,7 +26,7 @@ def open_section(notation, shape, **state) -> AppTest:
         parameters = inspection.draw_parameters(network, shape, seed=0)
         on_the_way.section(network, shape, picture, parameters=parameters)
 
-    app = AppTest.from_function(script, args=(notation, shape), default_timeout=30)
+    app = AppTest.from_function(script, args=(notation, shape), default_timeout=120)
     for key, value in state.items():
         app.session_state[f"a-{key}"] = value
     app.run()

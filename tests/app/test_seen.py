@@ -36,7 +36,7 @@ def demo():
 @pytest.fixture
 def look():
     def look(network=LENET, shape="1x28x28", **query) -> AppTest:
-        app = AppTest.from_function(demo, default_timeout=30)
+        app = AppTest.from_function(demo, default_timeout=120)
         for key, value in {"network": network, "shape": shape, **query}.items():
             app.query_params[key] = str(value)
         app.run()

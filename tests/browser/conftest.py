@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-# On a busy machine a page may take its time; `expect` waits that long for what it should say.
-expect.set_options(timeout=30_000)
+# On a busy machine a page may take its time, most of all for the first training; a wait lasts that long.
+PATIENCE = 120_000
+expect.set_options(timeout=PATIENCE)
 
 ROOT = Path(__file__).parents[2]
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
@@ -56,11 +57,16 @@ class Server:
                 time.sleep(0.25)
             else:
                 return
+        self.process.kill()
         raise AssertionError(f"the app did not answer within 60 s:\n{self.log.read_text()}")
 
     def stop(self) -> None:
         self.process.terminate()
-        self.process.wait(20)
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
 
 
 @pytest.fixture
@@ -99,6 +105,7 @@ class Visitor:
     def __init__(self, browser, url: str, **options):
         options = {"viewport": {"width": 1280, "height": 900}} | options
         self.page = browser.new_page(**options)
+        self.page.set_default_timeout(PATIENCE)
         self.url = url
         self.problems: list[str] = []
         # Streamlit probes _stcore under each page's own path first; that 404 is by design.
@@ -127,7 +134,6 @@ class Visitor:
               window.quietSince ??= performance.now();
               return performance.now() - window.quietSince > 400;
             }""",
-            timeout=60_000,
         )
         self.page.evaluate("window.quietSince = null")
 

@@ -47,6 +47,11 @@ def lines(layers: Sequence[Layer], rows: Sequence[LayerSummary], reason: str) ->
     return written
 
 
+def take_typed() -> None:
+    """Take what was typed. The field is never written: a browser may send it late, as it was a moment ago."""
+    st.session_state["text"] = st.session_state["typed"]
+
+
 def main() -> None:
     """Take what was done, and show what comes of it."""
     state, query = st.session_state, st.query_params
@@ -59,7 +64,8 @@ def main() -> None:
         state["text"] = format_network(Network(edited)) if edited else ""
         layers = edited
         rows, reason = compute(layers)
-    st.text_input("Network", key="text")
+    st.text_input("Another network", key="typed", on_change=take_typed)
+    st.text(f"Network: {state['text']}")
     layer_table.show(
         lines(layers, rows, reason),
         prefix="h-",

@@ -27,7 +27,7 @@ class Architecture:
 
     def download(self, name):
         """Press a button and return the file that comes."""
-        with self.page.expect_download(timeout=120_000) as download:
+        with self.page.expect_download() as download:
             self.page.get_by_role("button", name=re.compile(f"{name}$")).last.click()
         return download.value
 
@@ -97,7 +97,7 @@ def test_a_published_network_is_shown_with_its_totals_and_cannot_be_edited(archi
     here = architecture("")
     here.page.get_by_role("combobox", name=re.compile("Start from")).click()
     here.page.get_by_role("option", name="ResNet-18").click()
-    expect(here.table).to_contain_text("11,689,512", timeout=60_000)
+    expect(here.table).to_contain_text("11,689,512")
     expect(here.button("Remove conv1")).to_have_count(0)
     here.page.wait_for_url(re.compile("a-network=resnet18"))
     here.table.get_by_role("button", name=re.compile("^Mult-adds of conv1: 118,013,952")).click()
@@ -117,7 +117,7 @@ def test_train_this_opens_the_trainer_and_what_is_learned_comes_back(architectur
     epochs.press("Home")
     page.wait_for_url(re.compile("t-epochs=1"))
     page.get_by_role("button", name="Start", exact=True).click()
-    page.get_by_text("Finished.").wait_for(timeout=90_000)
+    page.get_by_text("Finished.").wait_for()
     here.visitor.settle()
     page.get_by_role("link", name="Open in Architecture").click()
     page.get_by_role("radio", name="Layer by layer").click()
@@ -146,3 +146,29 @@ def test_a_phone_shows_the_table_without_a_wider_page(architecture):
     expect(here.table).to_be_visible()
     assert here.page.evaluate("document.documentElement.scrollWidth") <= 390
     assert here.visitor.exceptions() == []
+
+
+@pytest.mark.parametrize(
+    "network", ["conv6k11p1d2-conv200k5p2-conv300k5p2-avg3-flatten-10", "conv6k31p1d2-avg3-flatten-10"]
+)
+def test_a_laptop_shows_the_whole_table_also_with_long_names_and_numbers(architecture, network):
+    here = architecture(f"?a-network={network}", viewport={"width": 1280, "height": 800})
+    expect(here.button("Remove conv1")).to_be_visible()
+    assert here.table.locator("#scroll").evaluate("box => box.scrollWidth - box.clientWidth") == 0
+
+
+def test_where_the_table_scrolls_what_does_not_fit_is_said_right_beside_the_name(architecture):
+    here = architecture("?a-network=conv6k31-flatten-10", viewport={"width": 1100, "height": 800})
+    cell = here.table.locator(".misfit .why")
+    inset = cell.locator("div").bounding_box()["x"] - cell.bounding_box()["x"]
+    assert 0 < inset < 10
+
+
+@pytest.mark.parametrize("network", ["resnet18&a-input=3x224x224", "conv6k5p2-max2-conv16k31-flatten-10"])
+def test_a_name_is_cut_only_where_the_numbers_need_the_room(architecture, network):
+    here = architecture(f"?a-network={network}", viewport={"width": 1280, "height": 800})
+    expect(here.table).to_be_visible()
+    cut = here.table.locator(".name span").evaluate_all(
+        "spans => spans.filter((span) => span.scrollWidth > span.clientWidth).map((span) => span.textContent)"
+    )
+    assert cut == []

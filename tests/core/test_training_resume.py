@@ -88,6 +88,18 @@ def test_schedules_augmentation_and_changes_by_hand_are_resumed_to_the_last_bit(
     assert resumed.rates == whole.rates
 
 
+def test_an_epoch_whose_last_step_ends_the_time_is_closed_after_a_resume_too(tmp_path):
+    settings = replace(SMALL, network="flatten-10", batch_size=2000, max_minutes=1e-9)
+    assert settings.steps_per_epoch == 1
+    running, state = start(settings)
+    next(running)
+    assert state.progress.step == 1
+    checkpoints.save(tmp_path, state)
+    going_on = list(running)
+    assert [type(each).__name__ for each in going_on] == ["EpochEnded", "Finished"]
+    assert finish(settings, resume_from=tmp_path)[1][1:] == going_on
+
+
 def test_a_schedule_over_all_epochs_cannot_be_prolonged(tmp_path):
     settings = replace(SMALL, network="flatten-10", schedule="cosine", num_epochs=1)
     checkpoints.save(tmp_path, start(settings)[1])

@@ -38,6 +38,9 @@ def test_settings_survive_json():
         ({"learning_rate": 0}, "learning_rate 0 must be a finite number greater than 0"),
         ({"learning_rate": math.nan}, "learning_rate nan must be a finite number"),
         ({"learning_rate": math.inf}, "learning_rate inf must be a finite number"),
+        ({"learning_rate": 10**400}, "learning_rate 10+ must be a finite number"),
+        ({"network": "conv6k5-\ud800"}, r"network has the character '\\ud800', which cannot be shown"),
+        ({"network": "\0"}, r"network has the character '\\x00', which cannot be shown"),
         ({"momentum": 1}, "momentum 1 must be at least 0 and less than 1"),
         ({"momentum": math.nan}, "momentum nan must be"),
         (
@@ -95,6 +98,7 @@ def test_a_setting_out_of_range_is_refused(values, message):
         ({"learning_rate": None}, "learning_rate None must be a number"),
         ({"network": 5}, "network 5 must be text"),
         ({"flip": 1}, "flip 1 must be True or False"),
+        ({"permuted": "yes"}, "permuted 'yes' must be True or False"),
         ({"shift": True}, "shift True must be a whole number"),
     ],
 )
@@ -118,3 +122,7 @@ def test_a_setting_of_another_type_is_refused(values, message):
 def test_a_settings_file_that_is_wrong_says_where(text, message):
     with pytest.raises(ValueError, match=message):
         Settings.from_json(text)
+
+
+def test_a_byte_order_mark_before_the_settings_does_not_count():
+    assert Settings.from_json("\ufeff" + '{"seed": 4}') == Settings(seed=4)

@@ -66,12 +66,19 @@ class LayerTable {
 
 	flush() {
 		while (this.queue.length && this.data.count >= this.count) {
-			const action = this.addressed(this.queue.shift())
+			this.sent = this.queue.shift()
+			const action = this.addressed(this.sent)
 			if (!action) continue
 			this.count += 1
 			this.send('action', { ...action, count: this.count, shown: this.data.shown })
 		}
 		this.root.ariaBusy = String(this.data.count < this.count)
+	}
+
+	/** Whether a value of this control is on its way, or waits to be: what is answered now is about an earlier one. */
+	isAhead({ dataset: { id, name } }) {
+		const onTheirWay = this.data.count < this.count ? [this.sent, ...this.queue] : this.queue
+		return onTheirWay.some((one) => one.id === id && (one.do === 'kind' ? !name : one.do === 'set' && one.field === name))
 	}
 
 	/** Turn ids into places in the list as it is now; null where that makes no sense any more. */
@@ -220,7 +227,7 @@ class LayerTable {
 			const isRefused = Boolean(name) && name === refused.field
 			const value = name ? row.fields.find((one) => one.name === name).value : row.kind
 			const isTouched = control.value !== control.sent && control.value !== control.shown
-			if (!isTouched && !isRefused) control.value = value
+			if (!isTouched && !isRefused && !this.isAhead(control)) control.value = value
 			if (isRefused && control.sent === undefined) control.value = refused.value
 			control.shown = value
 			if (!name) continue
