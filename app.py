@@ -17,6 +17,12 @@ else:
     pages = {
         "Start": [st.Page("pages/start/home.py", title="Home", icon=":material/home:", default=True)],
         "Chapter": [
+            st.Page(
+                "pages/chapter/why_convolutions.py",
+                title="Why convolutions",
+                icon=":material/lightbulb:",
+                url_path="why-convolutions",
+            ),
             st.Page("pages/chapter/filters.py", title="Filters", icon=":material/blur_on:"),
             st.Page(
                 "pages/chapter/padding_stride.py",

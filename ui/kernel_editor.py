@@ -1,39 +1,39 @@
 """Choose a kernel by name, or write one's own; its short text is in the address."""
 
+from dataclasses import replace
+
 import numpy as np
 import streamlit as st
 
 from cnn_core import cells
-from cnn_core.kernels import KERNELS
+from cnn_core.kernels import KERNELS, Kernel, sobel_towards
 from ui import controls, explorer, page
 
-OWN = "your-own"
-FIRST_CELLS = "0,1,0;1,-4,1;0,1,0"
-_LAST_GOOD = "kernel-last-good-text"
+OWN, DIRECTION = "your-own", "direction"
+FIRST_CELLS, FIRST_ANGLE = "0,1,0;1,-4,1;0,1,0", 45
+_TITLES = {name: kernel.title for name, kernel in KERNELS.items()}
+_TITLES |= {DIRECTION: "Edges in any direction (a dial)", OWN: "Your own kernel"}
 
 
-def choose(*, prefix: str, default: str) -> np.ndarray:
-    """Choose one of the named kernels, or the visitor's own.
+def choose(*, prefix: str, default: str, label: str = "Kernel") -> np.ndarray:
+    """Choose one of the named kernels, an edge kernel by its angle, or the visitor's own.
 
     Args:
-        prefix: What the keys of the page's controls begin with; `kernel` and `cells` are taken under it.
+        prefix: What the keys of the page's controls begin with; `kernel`, `angle` and `cells` are taken under it.
         default: Name of the kernel to begin with.
+        label: What to call it.
 
     Returns:
         Shape (kH, kW), float64.
     """
     name = controls.choice(
-        "Kernel",
-        [*KERNELS, OWN],
-        key=f"{prefix}kernel",
-        default=default,
-        format=lambda name: "Your own kernel" if name == OWN else KERNELS[name].title,
+        label, list(_TITLES), key=f"{prefix}kernel", default=default, format=_TITLES.__getitem__
     )
     if name == OWN:
         return _edit(prefix)
     # A control that is not drawn forgets its value: keep the visitor's own kernel for the way back.
-    st.session_state[f"{prefix}cells"] = st.session_state.get(_LAST_GOOD, FIRST_CELLS)
-    kernel = KERNELS[name]
+    st.session_state[f"{prefix}cells"] = st.session_state.get(_last_good(prefix), FIRST_CELLS)
+    kernel = _turn(prefix) if name == DIRECTION else KERNELS[name]
     st.markdown(kernel.purpose)
     copied = {f"{prefix}kernel": OWN, f"{prefix}cells": cells.format(kernel.values)}
     st.button(
@@ -64,6 +64,29 @@ def take_over(edited: np.ndarray, shown: np.ndarray, *, prefix: str) -> None:
     controls.set_values({f"{prefix}kernel": OWN, f"{prefix}cells": cells.format(edited)})
 
 
+def _turn(prefix: str) -> Kernel:
+    """Draw the dial; cells are rounded, so that text and code can write them."""
+    degrees = controls.integer(
+        "Direction in degrees",
+        key=f"{prefix}angle",
+        default=FIRST_ANGLE,
+        low=0,
+        high=180,
+        step=3,
+        help="0 is to the right, 90 is down. Half a turn more changes only the sign.",
+    )
+    st.markdown(
+        rf"$\cos {degrees}^\circ \cdot S_x + \sin {degrees}^\circ \cdot S_y$, with $S_x$ and $S_y$ the Sobel kernels "
+        "from left to right and from top to bottom."
+    )
+    kernel = sobel_towards(degrees)
+    return replace(kernel, values=np.round(kernel.values, explorer.DECIMALS) + 0.0)
+
+
+def _last_good(prefix: str) -> str:
+    return f"{prefix}last-good-cells"
+
+
 def _edit(prefix: str) -> np.ndarray:
     """Draw the editor; a wrong text leaves the last good kernel."""
     above = st.container()
@@ -76,8 +99,8 @@ def _edit(prefix: str) -> np.ndarray:
     )
     with page.errors_in_place():
         cells.parse(text)
-        st.session_state[_LAST_GOOD] = text
-    good = st.session_state.get(_LAST_GOOD, FIRST_CELLS)
+        st.session_state[_last_good(prefix)] = text
+    good = st.session_state.get(_last_good(prefix), FIRST_CELLS)
     if good != text:
         st.caption("Until this is mended, the page works with the last kernel that was right.")
     kernel = cells.parse(good)

@@ -141,7 +141,7 @@ def write_code(slide: Slide) -> tuple[str, str]:
     alone = "transpose(2, 0, 1)[:, None]  # each channel on its own"
     x = "x = picture[None, None]\n" if slide.picture.ndim == 2 else f"x = picture.{alone}\n"
     picture = f"{slide.code}{x}"
-    kernel, divided = _write_kernel(slide.kernel)
+    kernel, divided = write_kernel(slide.kernel)
     flip = "kernel = {}\n" if slide.flipped else ""
     ours = (
         f"import numpy as np\nfrom cnn_core import images, ops\n\n{picture}"
@@ -160,6 +160,13 @@ def write_code(slide: Slide) -> tuple[str, str]:
         f"y = F.conv2d(x, kernel[None, None], stride={slide.stride})\n"
     )
     return ours, torch
+
+
+def write_kernel(kernel: np.ndarray) -> tuple[list[list[int]], str]:
+    """Write a kernel as whole numbers and, for code, what they are divided by."""
+    denominator = cells.common_denominator(kernel)
+    divided = "" if denominator == 1 else f" / {denominator}"
+    return (cells.exact(kernel) * denominator).astype(int).tolist(), divided
 
 
 def explain_sums(kernel: np.ndarray) -> str:
@@ -206,10 +213,3 @@ def _verdict(sums: np.ndarray, edges: str) -> str:
     if sums.any():
         return f"They are not all 0, so {edges} edges show in the output."
     return f"All of them are 0, so {edges} edges leave no trace in the output."
-
-
-def _write_kernel(kernel: np.ndarray) -> tuple[list[list[int]], str]:
-    """Write a kernel as whole numbers and what they are divided by."""
-    denominator = cells.common_denominator(kernel)
-    divided = "" if denominator == 1 else f" / {denominator}"
-    return (cells.exact(kernel) * denominator).astype(int).tolist(), divided

@@ -9,7 +9,16 @@ from cnn_core.kernels import KERNELS
 from cnn_core.network import Conv, Flatten, Linear, Network
 from cnn_core.plots import channels as plots
 from cnn_core.summary import LayerSummary, summarize
-from ui import channels_code, channels_settings, channels_text, controls, explorer, page
+from ui import (
+    channels_code,
+    channels_questions,
+    channels_settings,
+    channels_text,
+    controls,
+    explorer,
+    page,
+    predict,
+)
 from ui.channels_code import Example, SmallLayer
 from ui.channels_settings import COUNTING, DRAWN
 
@@ -51,6 +60,7 @@ def sum_over_channels() -> None:
     with right:
         at = show_sum(layer, chosen)
     page.try_this(channels_settings.SUMS, prefix="c-sum-")
+    predict.ask(channels_questions.sums(layer, at, max_bias=MAX_BIAS), prefix="c-sum-")
     page.explanation()
     st.latex(channels_text.latex_sum(layer, at))
     st.markdown(channels_text.about_sums(layer.weight.shape))
@@ -271,6 +281,8 @@ def cost() -> None:
     with right:
         show_cost(layer, input_shape, varied=varied)
     page.try_this(channels_settings.COSTS, prefix="c-cost-")
+    limits = {"most": MAX_COST_CHANNELS, "max_input": MAX_INPUT}
+    predict.ask(channels_questions.costs(layer, input_shape, **limits), prefix="c-cost-")
     explain_cost(layer, input_shape)
     page.in_code(**channels_code.cost_code(layer, input_shape))
 

@@ -8,7 +8,7 @@ from cnn_core import sizes
 from cnn_core.geometry import Axis, TransposedAxis, output_size, tensorflow_same_padding, total_padding
 from cnn_core.plots.sizes import size_panels
 from cnn_core.plots.windows import windows
-from ui import controls, explorer, page, size_code, size_text
+from ui import controls, explorer, page, predict, size_code, size_questions, size_text
 from ui.size_controls import LIMITS, choose_layer, values_of
 from ui.size_layer import CONVOLUTION, TRANSPOSED, Layer
 from ui.size_settings import TO_TRY
@@ -232,6 +232,7 @@ def main() -> None:
     with right:
         x, weight = show_figure(layer)
     page.try_this(TO_TRY[layer.operation], prefix="ps-")
+    predict.ask(size_questions.about(layer), prefix="ps-")
     look_closer(layer)
     explain(layer)
     if layer.operation == CONVOLUTION:

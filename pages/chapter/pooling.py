@@ -10,7 +10,16 @@ from cnn_core.kernels import KERNELS
 from cnn_core.plots.pooling import before_after
 from cnn_core.plots.shifts import Stage, change_curves, stages
 from cnn_core.pooling import GRIDS, PHOTOGRAPH, stack_channels
-from ui import controls, explorer, page, pooling_code, pooling_settings, pooling_text
+from ui import (
+    controls,
+    explorer,
+    page,
+    pooling_code,
+    pooling_questions,
+    pooling_settings,
+    pooling_text,
+    predict,
+)
 from ui.pooling_settings import CEIL, FLOOR, GRID, IN_PLACE, MOVED, NONE, PICTURE, PLAIN, RECTIFIED, SHIFT
 from ui.wording import count
 
@@ -131,6 +140,7 @@ def show_grid() -> None:
         if white:
             st.caption(pooling_text.credit(PHOTOGRAPH))
     page.try_this(pooling_settings.GRIDS, prefix="p-")
+    predict.ask(pooling_questions.grid(pooled, height, width), prefix="p-")
     explain_grid(pooled, height, width, at)
     page.in_code(**pooling_code.grid_code(name, start, pooled, height, width))
 
@@ -201,6 +211,7 @@ def show_picture() -> None:
         page.reading(words)
         st.caption(pooling_text.credit(name))
     page.try_this(pooling_settings.PICTURES, prefix="p-")
+    predict.ask(pooling_questions.picture(x, height, width, mode), prefix="p-")
     explain_picture(pooled.shape, height, width)
     page.in_code(**pooling_code.picture_code(name, height, width, mode, colour=len(x) == 3))
 
@@ -266,6 +277,7 @@ def show_shift() -> None:
         columns[f"{mode} pooled"] = stage(pooled[mode], shift, stride, grey=grey)
         draw_stages(columns, shift)
     page.try_this(pooling_settings.SHIFTS, prefix="p-")
+    predict.ask(pooling_questions.shift(maps, height, width, moved=moved), prefix="p-")
     explain_shift(width, moved=moved)
     page.in_code(
         **pooling_code.shift_code(

@@ -14,6 +14,7 @@ EXAMPLE_KERNELS = ["vertical-edges", "horizontal-edges", "laplacian-4", "gaussia
 PICTURE_WIDTH = 172
 
 CHAPTER = [
+    ("pages/chapter/why_convolutions.py", "Why small windows, and the same weights everywhere?"),
     ("pages/chapter/filters.py", "What does sliding a small kernel over a picture find?"),
     ("pages/chapter/padding_stride.py", "How large is the output, and which pixels does it see?"),
     ("pages/chapter/channels.py", "How do several inputs become several outputs?"),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cnn_core import images
+from cnn_core import images, ops
 from cnn_core.images import IMAGES
 from cnn_core.kernels import KERNELS
 
@@ -321,8 +321,9 @@ def test_a_kernel_larger_than_the_picture_is_refused_in_place_and_the_rest_stays
     assert [error.value for error in app.error] == [
         "effective kernel size 7 (kernel_size=7, dilation=1) exceeds padded input size 6 (input_size=6, padding=0)"
     ]
-    assert app.button(key="f-try-Sobel on a photograph").click().run()
+    app.button(key="f-slide-way-out").click().run()
     assert not app.error
+    assert "128 x 128 in, kernel 7 x 2" in reading(app)
 
 
 @pytest.mark.parametrize(
@@ -351,6 +352,29 @@ def test_impossible_values_in_a_link_fall_back(open_page, query):
     assert "128 x 128 in, kernel 3 x 3, stride 1, no padding: 126 x 126 out." in reading(app)
 
 
+def test_the_dial_makes_the_edge_kernel_of_any_direction(open_page, run_snippets):
+    app = open_page(PAGE, **{"f-kernel": "Edges in any direction (a dial)", "f-size": 16})
+    picture = images.to_grey(images.load("camera", size=16)).astype(float)
+    sobel = [ops.corr2d(picture, KERNELS[f"sobel-{axis}"].values) for axis in "xy"]
+    for degrees in (0, 45, 90, 120):
+        app.select_slider(key="f-angle").set_value(degrees).run()
+        assert (not app.exception, not app.error) == (True, True)
+        angle = np.deg2rad(degrees)
+        expected = np.cos(angle) * sobel[0] + np.sin(angle) * sobel[1]
+        # Cells have 4 decimals, and a window has up to 9 pixels of 255.
+        np.testing.assert_allclose(run_snippets(app)[0][0, 0], expected, atol=9 * 255 * 5e-5)
+    assert "the direction of 120 degrees" in "".join(text.value for text in app.markdown)
+    app.button(key="f-edit").click().run()
+    assert app.text_input(key="f-cells").value == "-0.366,-1.7321,-1.366;1,0,-1;1.366,1.7321,0.366"
+
+
+@pytest.mark.parametrize("angle", ["nan", "-3", "46", "<b>"])
+def test_an_impossible_angle_in_a_link_falls_back(open_page, angle):
+    app = open_page(PAGE, **{"f-kernel": "Edges in any direction (a dial)", "f-angle": angle, "f-size": 16})
+    assert (not app.exception, not app.error) == (True, True)
+    assert app.select_slider(key="f-angle").value in range(0, 181, 3)
+
+
 def test_a_wrong_kernel_in_a_link_is_named_and_the_first_one_is_used(open_page):
     app = open_page(PAGE, **OWN, **{"f-cells": "1,two"})
     assert not app.exception
@@ -373,6 +397,33 @@ def test_an_uploaded_picture_is_filtered_and_is_not_in_the_link(open_page):
     )
     assert "not in the link" in captions(app)
     assert 'images.decode(open("my-picture.png", "rb").read())' in app.code[0].value
+
+
+def test_an_uploaded_picture_is_read_once_in_each_visit_and_shared_with_none(open_page, monkeypatch):
+    read, decode = [], images.decode
+    monkeypatch.setattr(images, "decode", lambda raw: read.append(len(raw)) or decode(raw))
+    mine = file_of(np.zeros((20, 30), np.uint8))
+    app = upload(open_page(PAGE), mine)
+    app.toggle(key="f-flip").set_value(True).run()
+    assert read == [len(mine)]
+    upload(open_page(PAGE), mine)
+    assert read == [len(mine)] * 2
+
+
+@pytest.mark.parametrize("look", ["Slide a kernel", "Learn a kernel", "Two in a row"])
+def test_an_uploaded_picture_is_gone_when_another_is_chosen(open_page, look):
+    app = upload(open_page(PAGE, **{"f-example": "a picture"}), file_of(np.zeros((20, 20), np.uint8)))
+    app.button_group(key="f-view").set_value(look).run()
+    assert app.session_state["f-uploaded"][1].shape == (20, 20)
+    app.selectbox(key="f-picture").set_value("checkerboard").run()
+    assert "f-uploaded" not in app.session_state
+    assert ("f-shown" in app.session_state) == (look == "Slide a kernel")
+
+
+def test_an_uploaded_picture_is_gone_where_the_book_has_its_place(open_page):
+    app = upload(open_page(PAGE), file_of(np.zeros((20, 20), np.uint8)))
+    app.button_group(key="f-view").set_value("Learn a kernel").run()
+    assert "f-uploaded" not in app.session_state
 
 
 def test_what_is_painted_on_an_uploaded_picture_is_not_in_the_link(open_page):
@@ -410,3 +461,51 @@ def test_a_picture_of_one_pixel_is_refused_by_the_kernel_not_by_the_page(open_pa
     app.button_group(key="f-mode").set_value("zeros").run()
     assert (not app.exception, not app.error) == (True, True)
     assert "1 x 1 out" in reading(app)
+
+
+def photograph(pixels: np.ndarray) -> tuple[str, bytes, str]:
+    raw = io.BytesIO()
+    Image.fromarray(pixels).save(raw, "JPEG")
+    return "photo.jpg", raw.getvalue(), "image/jpeg"
+
+
+def test_a_picture_from_the_webcam_is_filtered_and_is_not_in_the_link(open_page):
+    app = open_page(PAGE)
+    app.selectbox(key="f-picture").set_value("webcam").run()
+    assert "If you refuse, or if there is no camera, nothing is lost" in captions(app)
+    assert "128 x 128 in" in reading(app)
+    app.camera_input(key="f-webcam").upload(*photograph(np.full((30, 40, 3), 200, np.uint8))).run()
+    assert (not app.exception, not app.error) == (True, True)
+    assert "30 x 40 in, kernel 3 x 3, stride 1, no padding: 28 x 38 out. Outputs run from 0 to 0." in reading(
+        app
+    )
+    assert "Your picture is not in the link." in captions(app)
+
+
+def test_a_damaged_picture_from_the_webcam_is_refused_in_place(open_page):
+    app = open_page(PAGE, **{"f-picture": "A picture from your webcam"})
+    app.camera_input(key="f-webcam").upload("photo.jpg", b"\xff\xd8\xff", "image/jpeg").run()
+    assert not app.exception
+    assert "file is not a PNG" in app.error[0].value or "damaged" in app.error[0].value
+    assert "128 x 128 in" in reading(app)
+
+
+def test_without_a_camera_a_file_is_one_click_away(open_page):
+    app = open_page(PAGE, **{"f-picture": "A picture from your webcam"})
+    app.button(key="f-no-webcam").click().run()
+    assert app.selectbox(key="f-picture").value == "your-own"
+    assert len(app.file_uploader) == 1
+
+
+def test_settings_outlive_a_look_at_something_else(open_page):
+    app = open_page(PAGE, **{"f-kernel": KERNELS["emboss"].title, "f-stride": 2, "f-size": 64})
+    before = reading(app)
+    for look in ("Learn a kernel", "Two in a row", "Slide a kernel"):
+        app.button_group(key="f-view").set_value(look).run()
+        assert (not app.exception, not app.error) == (True, True), look
+    assert reading(app) == before
+
+
+def test_an_unknown_look_in_a_link_falls_back_to_the_first(open_page):
+    app = open_page(PAGE, **{"f-view": "Sideways"})
+    assert reading(app).startswith("128 x 128 in, kernel 3 x 3")

@@ -256,7 +256,13 @@ def test_output_padding_stays_below_the_stride(open_page):
 def test_the_question_is_asked_for_convolutions_only(open_page, query):
     app = open_page(PAGE, **query)
     headings = [heading.value for heading in app.subheader]
-    assert headings == ["Try this", "Output size over each setting", "What happens here", "In code"]
+    assert headings == [
+        "Try this",
+        "Predict first",
+        "Output size over each setting",
+        "What happens here",
+        "In code",
+    ]
     app.segmented_control(key="ps-operation").set_value("convolution").run()
     assert not app.exception
     assert "Which settings give this size?" in [heading.value for heading in app.subheader]

@@ -56,7 +56,8 @@ def works(app):
 def test_each_way_to_pool_opens_in_each_view(open_view, view):
     app = open_view(view)
     assert works(app)
-    assert [heading.value for heading in app.subheader] == ["Try this", "What happens here", "In code"]
+    headings = [heading.value for heading in app.subheader]
+    assert headings == ["Try this", "Predict first", "What happens here", "In code"]
     assert works(app.toggle("p-alike").set_value(False).run())
     for mode in ("average", "min"):
         assert works(app.segmented_control("p-mode").set_value(mode).run())

@@ -2,16 +2,26 @@
 
 import psutil
 import pytest
+from playwright.sync_api import expect
 
 from tests.browser.conftest import Visitor
 
-PATHS = ["", "filters", "padding-stride", "channels", "pooling", "architecture", "lenet-trainer"]
+PATHS = [
+    "",
+    "why-convolutions",
+    "filters",
+    "padding-stride",
+    "channels",
+    "pooling",
+    "architecture",
+    "lenet-trainer",
+]
 
 
 @pytest.mark.parametrize("path", PATHS)
 def test_each_page_loads_without_exception_and_without_a_console_error(visit, path):
     visitor = visit(path)
-    assert visitor.page.get_by_role("heading", level=1).is_visible()
+    expect(visitor.page.get_by_role("heading", level=1)).to_be_visible()
     assert visitor.exceptions() == []
 
 
@@ -33,7 +43,7 @@ def test_the_navigation_lists_the_pages_in_teaching_order(visit):
     links = visit("").page.locator('[data-testid="stSidebarNavLink"]').all_inner_texts()
     titles = [link.split("\n")[-1] for link in links]
     chapter, networks = (
-        ["Filters", "Padding & stride", "Channels", "Pooling"],
+        ["Why convolutions", "Filters", "Padding & stride", "Channels", "Pooling"],
         ["Architecture", "LeNet trainer"],
     )
     assert titles == ["Home", *chapter, *networks]
@@ -52,7 +62,7 @@ def test_no_request_leaves_the_machine(browser, server, path):
 
 def test_the_chapter_opens_without_torch_in_under_200_megabytes(visit, fresh_server):
     visitor = visit("filters", url=fresh_server.url)
-    for path in ("padding-stride", "channels", "pooling"):
+    for path in ("why-convolutions", "padding-stride", "channels", "pooling"):
         visitor.open(path)
     process = psutil.Process(fresh_server.process.pid)
     assert not [library.path for library in process.memory_maps() if "torch" in library.path]

@@ -2,6 +2,8 @@ import numpy as np
 from PIL import Image
 from playwright.sync_api import expect
 
+from tests.browser.conftest import CHROMIUM, FLAGS, Visitor
+
 
 def text(page):
     return page.get_by_label("Cells as text", exact=True)
@@ -86,3 +88,82 @@ def test_a_setting_to_try_is_in_the_address_whole(visit):
     page.get_by_text("Output, channels put together").wait_for()
     page.get_by_role("button", name="Back to the start").click()
     page.wait_for_url(lambda url: "f-" not in url)
+
+
+def test_a_run_of_gradient_descent_is_in_the_address_and_comes_back(visit):
+    visitor = visit("filters?f-view=Learn+a+kernel")
+    page = visitor.page
+    expect(page.get_by_text("After 10 steps: loss")).to_be_visible()
+    page.get_by_role("button", name="100 steps").click()
+    page.wait_for_url("**f-steps=110**")
+    expect(page.get_by_text("After 110 steps: loss")).to_be_visible()
+    page.reload()
+    visitor.settle()
+    expect(page.get_by_text("After 110 steps: loss")).to_be_visible()
+    page.get_by_role("button", name="Too fast").click()
+    page.wait_for_url("**f-book-rate=0.035**")
+    expect(page.get_by_role("alert")).to_contain_text("The loss grows")
+    page.get_by_role("button", name="Learning rate 0.03", exact=True).click()
+    expect(page.get_by_role("alert")).to_have_count(0)
+    # Without the message all below moves up: a button may leave while the mouse is down on it.
+    visitor.settle()
+    page.get_by_role("button", name="A picture that hides it").click()
+    page.wait_for_url("**f-picture=The+book**")
+    assert visitor.exceptions() == []
+
+
+def test_settings_of_a_look_leave_the_address_with_it_and_come_back(visit):
+    visitor = visit("filters?f-kernel=Emboss&f-stride=2&f-size=64")
+    page = visitor.page
+    expect(page.get_by_text("Outputs run")).to_contain_text("stride 2")
+    page.get_by_text("Two in a row", exact=True).click()
+    page.wait_for_url("**f-view=Two**")
+    expect(page.get_by_text("The single kernel is")).to_contain_text("64 x 64 in, kernel 3 x 3")
+    page.get_by_text("Slide a kernel", exact=True).click()
+    page.wait_for_url("**f-stride=2**")
+    expect(page.get_by_text("Outputs run")).to_contain_text("64 x 64 in, kernel 3 x 3, stride 2")
+    assert visitor.exceptions() == []
+
+
+def test_factors_put_in_a_row_are_in_the_address(visit):
+    visitor = visit("filters?f-view=Two+in+a+row")
+    page = visitor.page
+    page.get_by_role("button", name="Put the two factors of the first kernel in a row").click()
+    page.wait_for_url("**f-2-cells=-1%2C0%2C1**")
+    expect(page.get_by_text("Both ways give")).to_contain_text("Sobel, left to right")
+    page.reload()
+    visitor.settle()
+    expect(page.get_by_text("Both ways give")).to_contain_text("Sobel, left to right")
+    assert visitor.exceptions() == []
+
+
+def test_the_dial_turns_by_key_and_is_in_the_address(visit):
+    visitor = visit("filters?f-size=24&f-kernel=Edges+in+any+direction+(a+dial)")
+    page = visitor.page
+    page.get_by_role("slider", name="Direction in degrees").press("ArrowRight")
+    page.wait_for_url("**f-angle=48**")
+    expect(page.get_by_text("Finds edges across the direction of 48 degrees")).to_be_visible()
+
+
+def test_without_a_camera_the_page_works_on_and_says_what_to_do(visit):
+    visitor = visit("filters?f-picture=A+picture+from+your+webcam")
+    page = visitor.page
+    expect(page.get_by_text("if there is no camera, nothing is lost")).to_be_visible()
+    expect(page.get_by_text("128 x 128 in")).to_be_visible()
+    page.get_by_role("button", name="Choose a file instead").click()
+    expect(page.locator('input[type="file"]')).to_have_count(1)
+    assert visitor.exceptions() == []
+
+
+def test_a_photograph_from_a_camera_is_filtered(browser, server):
+    fake = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+    with_camera = browser.browser_type.launch(executable_path=CHROMIUM, args=[*FLAGS, *fake])
+    try:
+        visitor = Visitor(with_camera, server.url)
+        page = visitor.open("filters?f-picture=A+picture+from+your+webcam&f-size=64")
+        page.get_by_role("button", name="Take Photo").click()
+        expect(page.get_by_text("Your picture is not in the link.")).to_be_visible()
+        expect(page.get_by_text("Outputs run")).to_contain_text("48 x 64 in")
+        assert (visitor.exceptions(), visitor.problems) == ([], [])
+    finally:
+        with_camera.close()

@@ -33,7 +33,7 @@ def test_the_shift_test_opens_from_a_setting_and_from_its_link(visit):
     visitor.page.reload()
     visitor.settle()
     expect(visitor.page.locator("body")).to_contain_text(exact)
-    assert visitor.page.locator(".js-plotly-plot").count() == 2
+    expect(visitor.page.locator(".js-plotly-plot")).to_have_count(2)
     assert visitor.exceptions() == []
 
 
