@@ -7,8 +7,7 @@ from cnn_core import experiments, runs
 from cnn_core.experiments import LENET, MLP, Experiment, Outcome, Trial
 from cnn_core.network import PRESETS
 from cnn_core.training import Settings
-from ui import recipe
-from ui.wording import count
+from ui.wording import OPTIMIZER_NAMES, count
 
 HELP = "Kept with the app: trained once, and shipped with it. Trained here: the runs below."
 MONTHS = ("January", "February", "March", "April", "May", "June", "July")
@@ -80,7 +79,7 @@ def _how(experiment: Experiment) -> str:
     return (
         f"{first.spec.title}: {pictures} to train on, {first.num_validation:,} for validation, "
         f"{first.spec.num_test:,} for the test. {_joined(networks.values(), '; ')}. "
-        f"{recipe.OPTIMIZER_NAMES[first.optimizer]}, learning rate {first.learning_rate:g}, batches of "
+        f"{OPTIMIZER_NAMES[first.optimizer]}, learning rate {first.learning_rate:g}, batches of "
         f"{first.batch_size}, {length} each, {seeds_words}."
     )
 

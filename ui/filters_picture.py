@@ -8,6 +8,7 @@ import streamlit as st
 from cnn_core import images
 from cnn_core.images import IMAGES
 from ui import controls, explorer, page, retouch
+from ui.wording import credit
 
 FIRST, FIRST_SIZE = "camera", 128
 OWN, WEBCAM = "your-own", "webcam"
@@ -82,7 +83,7 @@ def choose(*, in_colour: bool) -> Picture:
     bundled = IMAGES[name]
     if raw is None:
         forget_upload()
-        st.caption(f"Picture: {bundled.credit} ({bundled.licence}).")
+        st.caption(credit(name))
     size = _choose_size() if bundled.highest == 255 else max(bundled.read().shape)
     pixels, code = load(name, size), f'images.load("{name}", size={size})'
     if raw is not None:

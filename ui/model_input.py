@@ -12,7 +12,7 @@ from cnn_core.images import IMAGES
 from cnn_core.inspection import as_input
 from cnn_core.summary import Shape
 from ui import controls
-from ui.pooling_text import credit
+from ui.wording import credit
 
 LARGEST_DIGIT = 64
 """Up to this height and width, a grey input is given a digit."""

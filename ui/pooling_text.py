@@ -4,7 +4,6 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from cnn_core import images
 from cnn_core.geometry import Axis
 from cnn_core.pooling import format_number, gradient, shares, windows
 from cnn_core.scene import Scene, Wiring
@@ -54,12 +53,6 @@ def legend(height: Axis, width: Axis, mode: str) -> str:
     if any(axis.overhang for axis in (height, width)):
         marks.append("Empty: a window hangs over, and there is nothing to count.")
     return " ".join(marks)
-
-
-def credit(name: str) -> str:
-    """Say what a picture shows, who made it, and on what terms."""
-    picture = images.IMAGES[name]
-    return f"{picture.title}. Picture: {picture.credit}, {picture.licence}."
 
 
 def where_gradient_goes(scene: Scene, at: Place) -> str:

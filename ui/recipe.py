@@ -11,11 +11,11 @@ from cnn_core.data.registry import DatasetSpec
 from cnn_core.training import OPTIMIZERS, SCHEDULES, Settings
 from cnn_core.training import settings as limits
 from ui import controls, trained_network
+from ui.wording import OPTIMIZER_NAMES
 
 USUAL = Settings()
 MOMENTUM = 0.9
 MAX_EPOCHS = 60
-OPTIMIZER_NAMES = {"sgd": "SGD", "adam": "Adam", "adamw": "AdamW"}
 OPTIMIZER_TITLES = OPTIMIZER_NAMES | {"sgd": "SGD with momentum"}
 SCHEDULE_TITLES = {"constant": "Constant", "step": "Steps", "cosine": "Cosine", "one-cycle": "One-cycle"}
 KEYS = MappingProxyType(

@@ -9,7 +9,7 @@ from cnn_core.runs.compare import Comparison
 from cnn_core.runs.rows import Row
 from cnn_core.training import Settings
 from ui import recipe
-from ui.wording import count
+from ui.wording import OPTIMIZER_NAMES, count
 
 MAX_NETWORK = 14
 MAX_NAMED = 3
@@ -53,7 +53,7 @@ def usual_name(settings: Settings) -> str:
         >>> usual_name(Settings())
         'lenet-modern, Adam 0.003, seed 0'
     """
-    optimizer = recipe.OPTIMIZER_NAMES[settings.optimizer]
+    optimizer = OPTIMIZER_NAMES[settings.optimizer]
     return f"{network_word(settings)}, {optimizer} {settings.learning_rate:g}, seed {settings.seed}"
 
 
@@ -95,7 +95,7 @@ def setting(name: str, settings: Settings) -> str:
     words = {
         "data": settings.spec.title,
         "network": network_word(settings),
-        "optimizer": recipe.OPTIMIZER_NAMES[settings.optimizer],
+        "optimizer": OPTIMIZER_NAMES[settings.optimizer],
         "schedule": recipe.SCHEDULE_TITLES[settings.schedule],
     }
     return words.get(name) or (f"{value:g}" if isinstance(value, float) else f"{value:,}")

@@ -11,7 +11,7 @@ from cnn_core.network import format as format_network
 from cnn_core.training import Settings
 from ui import learned, live_control, live_look, recipe
 from ui.training_charts import chance, show_charts
-from ui.wording import count
+from ui.wording import OPTIMIZER_NAMES, count
 
 # How often a training is looked at. Most of a class waits while a few train; who waits need not ask so often, and
 # of a paused training its owner's own orders are seen at once.
@@ -29,7 +29,7 @@ def describe(settings: Settings) -> str:
     momentum = f", momentum {settings.momentum:g}" if settings.optimizer == "sgd" else ""
     also = "".join(f", {words}" for words in recipe.unusual(settings))
     return (
-        f"{_network_words(settings)} on {settings.spec.title}, {recipe.OPTIMIZER_NAMES[settings.optimizer]}, "
+        f"{_network_words(settings)} on {settings.spec.title}, {OPTIMIZER_NAMES[settings.optimizer]}, "
         f"learning rate {settings.learning_rate:g}{momentum}, batches of {settings.batch_size:,}, "
         f"{count(settings.num_epochs, 'epoch')}, seed {settings.seed}{also}"
     )

@@ -6,7 +6,8 @@ import streamlit as st
 
 from cnn_core.network import PRESETS
 from cnn_core.training import Settings
-from ui import page, recipe, training_files
+from ui import page, training_files
+from ui.wording import OPTIMIZER_NAMES
 
 _ALWAYS = (
     "data",
@@ -120,7 +121,7 @@ def _optimizer(settings: Settings) -> str:
     if settings.weight_decay or settings.optimizer == "adamw":  # PyTorch's AdamW decays by 0.01 if not told
         options["weight_decay"] = settings.weight_decay
     written = ", ".join(f"{name}={value!r}" for name, value in options.items())
-    return f"{recipe.OPTIMIZER_NAMES[settings.optimizer]}(model.parameters(), {written})"
+    return f"{OPTIMIZER_NAMES[settings.optimizer]}(model.parameters(), {written})"
 
 
 _SCHEDULERS = {

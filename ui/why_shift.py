@@ -12,7 +12,7 @@ from cnn_core.plots.shifts import exchanges
 from cnn_core.shifts import Exchange
 from ui import controls, page, predict, why_questions
 from ui.page import Setting
-from ui.wording import count
+from ui.wording import count, credit
 
 LOOK = "a shift"
 PICTURES = [name for name, picture in images.IMAGES.items() if picture.highest == 255]
@@ -91,8 +91,7 @@ def show() -> None:
         page.reading(read(made, down, across))
         st.markdown(verdict(made[CONVOLUTION], inner))
         st.caption(
-            f"{images.IMAGES[name].title}, scaled down to {x.shape[0]} x {x.shape[1]} pixels. Picture: "
-            f"{images.IMAGES[name].credit}, {images.IMAGES[name].licence}. Blue is negative, orange positive; "
+            f"{credit(name)} Scaled down to {x.shape[0]} x {x.shape[1]} pixels. Blue is negative, orange positive; "
             "each row has one scale."
         )
     page.try_this(SETTINGS, prefix="w-")

@@ -1,5 +1,9 @@
 """Small turns of phrase that several pages share."""
 
+from cnn_core import images
+
+OPTIMIZER_NAMES = {"sgd": "SGD", "adam": "Adam", "adamw": "AdamW"}
+
 
 def count(number: int, one: str) -> str:
     """Write a number of things, with an s where there are several.
@@ -42,3 +46,9 @@ def percent(share: float) -> str:
     if text == "100%" and share < 1:
         return "more than 99%"
     return "less than 1%" if text == "0%" and share > 0 else text
+
+
+def credit(name: str) -> str:
+    """Say what a picture shows, who made it, and on what terms."""
+    picture = images.IMAGES[name]
+    return f"{picture.title}. Picture: {picture.credit}, {picture.licence}."

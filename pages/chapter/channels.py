@@ -21,6 +21,7 @@ from ui import (
 )
 from ui.channels_code import Example, SmallLayer
 from ui.channels_settings import COUNTING, DRAWN
+from ui.wording import credit
 
 MAX_CHANNELS, MAX_BIAS, MAX_SEED, MAX_STRIDE = 4, 9, 999, 8
 # The explorer's kernels end at 7 x 7. With padding 6 the first window of these sees a single pixel.
@@ -159,8 +160,7 @@ def choose_colours() -> tuple[str, np.ndarray, np.ndarray]:
         format=lambda name: images.IMAGES[name].title,
         as_list=True,
     )
-    picture = images.IMAGES[name]
-    st.caption(f"By {picture.credit} ({picture.licence}).")
+    st.caption(credit(name))
     kernel = controls.choice(
         "Kernel",
         PER_COLOUR,

@@ -21,7 +21,7 @@ from ui import (
     predict,
 )
 from ui.pooling_settings import CEIL, FLOOR, GRID, IN_PLACE, MOVED, NONE, PICTURE, PLAIN, RECTIFIED, SHIFT
-from ui.wording import count
+from ui.wording import count, credit
 
 MAX_CHANNELS, MAX_WINDOW, MAX_STRIDE = 3, 13, 8
 MODES = ["max", "average", "min"]
@@ -138,7 +138,7 @@ def show_grid() -> None:
         page.reading(pooling_text.layer(height, width))
         st.caption(pooling_text.legend(height, width, mode))
         if white:
-            st.caption(pooling_text.credit(PHOTOGRAPH))
+            st.caption(credit(PHOTOGRAPH))
     page.try_this(pooling_settings.GRIDS, prefix="p-")
     predict.ask(pooling_questions.grid(pooled, height, width), prefix="p-")
     explain_grid(pooled, height, width, at)
@@ -209,7 +209,7 @@ def show_picture() -> None:
         alt = f"{images.IMAGES[name].title}, before and after {mode} pooling. {words}"
         page.figure(figure, key="p-pictures", alt=alt)
         page.reading(words)
-        st.caption(pooling_text.credit(name))
+        st.caption(credit(name))
     page.try_this(pooling_settings.PICTURES, prefix="p-")
     predict.ask(pooling_questions.picture(x, height, width, mode), prefix="p-")
     explain_picture(pooled.shape, height, width)
