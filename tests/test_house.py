@@ -13,6 +13,8 @@ from cnn_core.plots.theme import DARK, LIGHT
 ROOT = Path(__file__).parents[1]
 CORE = sorted((ROOT / "cnn_core").rglob("*.py"))
 PAGES = sorted((ROOT / "pages").rglob("*.py"))
+UI = sorted((ROOT / "ui").rglob("*.py"))
+SECTIONS = {path.parent.name for path in PAGES}
 LIGHT_MODULES = (
     "geometry",
     "ops",
@@ -77,6 +79,13 @@ def test_pages_lie_in_the_folder_of_their_section():
     assert all(path.parent.parent == ROOT / "pages" for path in PAGES)
 
 
+@pytest.mark.parametrize("path", [*PAGES, *UI], ids=name)
+def test_a_section_needs_its_own_part_of_ui_and_what_all_share(path):
+    parts = {each.split(".")[1] for each in imports(path) if each.startswith("ui.")}
+    own = SECTIONS & {path.parent.name}
+    assert parts & SECTIONS <= own
+
+
 def test_geometry_needs_the_standard_library_only():
     assert roots(ROOT / "cnn_core/geometry.py") <= sys.stdlib_module_names
 
@@ -103,7 +112,7 @@ def test_the_explorer_is_three_files_and_less_than_30_kb_of_javascript():
 
 def test_nothing_is_unpickled():
     readers = ("pickle.load", "torch.load", "joblib.load", "allow_pickle=True")
-    for path in [*CORE, *PAGES, *sorted((ROOT / "ui").rglob("*.py"))]:
+    for path in [*CORE, *PAGES, *UI]:
         assert not [reader for reader in readers if reader in path.read_text()], name(path)
 
 

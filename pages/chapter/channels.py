@@ -9,18 +9,10 @@ from cnn_core.kernels import KERNELS
 from cnn_core.network import Conv, Flatten, Linear, Network
 from cnn_core.plots import channels as plots
 from cnn_core.summary import LayerSummary, summarize
-from ui import (
-    channels_code,
-    channels_questions,
-    channels_settings,
-    channels_text,
-    controls,
-    explorer,
-    page,
-    predict,
-)
-from ui.channels_code import Example, SmallLayer
-from ui.channels_settings import COUNTING, DRAWN
+from ui import controls, explorer, page
+from ui.chapter import channels_code, channels_questions, channels_settings, channels_text, predict
+from ui.chapter.channels_code import Example, SmallLayer
+from ui.chapter.channels_settings import COUNTING, DRAWN
 from ui.wording import credit
 
 MAX_CHANNELS, MAX_BIAS, MAX_SEED, MAX_STRIDE = 4, 9, 999, 8

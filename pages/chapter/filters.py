@@ -1,5 +1,6 @@
-from ui import controls, filters_learn, filters_picture, filters_slide, filters_two, page
-from ui.filters_settings import LEARN_LOOK, SLIDE_LOOK, TWO_LOOK
+from ui import controls, page
+from ui.chapter import filters_learn, filters_picture, filters_slide, filters_two
+from ui.chapter.filters_settings import LEARN_LOOK, SLIDE_LOOK, TWO_LOOK
 
 LOOKS = {
     SLIDE_LOOK: filters_slide.section,

@@ -8,10 +8,11 @@ from cnn_core import sizes
 from cnn_core.geometry import Axis, TransposedAxis, output_size, tensorflow_same_padding, total_padding
 from cnn_core.plots.sizes import size_panels
 from cnn_core.plots.windows import windows
-from ui import controls, explorer, page, predict, size_code, size_questions, size_text
-from ui.size_controls import LIMITS, choose_layer, values_of
-from ui.size_layer import CONVOLUTION, TRANSPOSED, Layer
-from ui.size_settings import TO_TRY
+from ui import controls, explorer, page
+from ui.chapter import predict, size_code, size_questions, size_text
+from ui.chapter.size_controls import LIMITS, choose_layer, values_of
+from ui.chapter.size_layer import CONVOLUTION, TRANSPOSED, Layer
+from ui.chapter.size_settings import TO_TRY
 from ui.wording import count
 
 SHOWN_AT_ONCE = 8

@@ -10,17 +10,20 @@ from cnn_core.kernels import KERNELS
 from cnn_core.plots.pooling import before_after
 from cnn_core.plots.shifts import Stage, change_curves, stages
 from cnn_core.pooling import GRIDS, PHOTOGRAPH, stack_channels
-from ui import (
-    controls,
-    explorer,
-    page,
-    pooling_code,
-    pooling_questions,
-    pooling_settings,
-    pooling_text,
-    predict,
+from ui import controls, explorer, page
+from ui.chapter import pooling_code, pooling_questions, pooling_settings, pooling_text, predict
+from ui.chapter.pooling_settings import (
+    CEIL,
+    FLOOR,
+    GRID,
+    IN_PLACE,
+    MOVED,
+    NONE,
+    PICTURE,
+    PLAIN,
+    RECTIFIED,
+    SHIFT,
 )
-from ui.pooling_settings import CEIL, FLOOR, GRID, IN_PLACE, MOVED, NONE, PICTURE, PLAIN, RECTIFIED, SHIFT
 from ui.wording import count, credit
 
 MAX_CHANNELS, MAX_WINDOW, MAX_STRIDE = 3, 13, 8

@@ -1,13 +1,5 @@
-from ui import (
-    controls,
-    page,
-    why_fewer,
-    why_matrix,
-    why_permuted,
-    why_shift,
-    why_signal,
-    why_weights,
-)
+from ui import controls, page
+from ui.chapter import why_fewer, why_matrix, why_permuted, why_shift, why_signal, why_weights
 
 # A further look is one more module.
 LOOKS = {

@@ -7,19 +7,18 @@ from streamlit.delta_generator import DeltaGenerator
 from cnn_core import beside, data, onnx_export
 from cnn_core.plots import architecture as plots
 from cnn_core.training import Settings
-from ui import (
+from ui import controls, page
+from ui.networks import (
     architecture_code,
     architecture_text,
     chosen_network,
-    controls,
     model_input,
     model_weights,
     on_the_way,
-    page,
     seen,
 )
-from ui.architecture_settings import SETTINGS
-from ui.chosen_network import Chosen
+from ui.networks.architecture_settings import SETTINGS
+from ui.networks.chosen_network import Chosen
 
 SHAPES, WAY, SEEN = "The shapes, to scale", "Layer by layer", "What one output sees"
 VIEWS = (SHAPES, WAY, SEEN)

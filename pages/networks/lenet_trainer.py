@@ -10,11 +10,9 @@ from cnn_core.shapes import format_shape
 from cnn_core.summary import summarize
 from cnn_core.training import Settings
 from cnn_core.training.recipes import RECIPES
-from ui import (
-    controls,
+from ui import controls, machine, page, visitor
+from ui.networks import (
     data_panel,
-    machine,
-    page,
     recipe,
     results,
     runs_table,
@@ -23,7 +21,6 @@ from ui import (
     training_code,
     training_text,
     training_uploads,
-    visitor,
 )
 from ui.wording import percent
 

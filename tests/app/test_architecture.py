@@ -211,7 +211,7 @@ def test_each_setting_to_try_opens_and_leads_back(open_page, number):
 
 
 def test_the_table_as_csv_adds_up_to_the_totals(open_page):
-    from ui.architecture_code import table
+    from ui.networks.architecture_code import table
 
     rows = summarize(PRESETS["lenet"].network, (1, 28, 28))
     lines = list(csv.DictReader(io.StringIO(table(rows))))

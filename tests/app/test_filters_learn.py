@@ -9,9 +9,9 @@ from cnn_core import images, learning, ops
 from cnn_core.images import IMAGES
 from cnn_core.kernels import KERNELS
 from cnn_core.learning import MEAN
-from ui import filters_questions
-from ui.filters_learn_text import diverges, explanation, pace
-from ui.filters_task import Task
+from ui.chapter import filters_questions
+from ui.chapter.filters_learn_text import diverges, explanation, pace
+from ui.chapter.filters_task import Task
 
 PAGE = "chapter/filters.py"
 LOOK = {"f-view": "Learn a kernel"}

@@ -6,7 +6,7 @@ from cnn_core import images
 from cnn_core.composition import compose
 from cnn_core.images import IMAGES
 from cnn_core.kernels import KERNELS, sobel_towards
-from ui.filters_two_text import in_whole_numbers
+from ui.chapter.filters_two_text import in_whole_numbers
 
 PAGE = "chapter/filters.py"
 LOOK = {"f-view": "Two in a row", "f-size": 24}

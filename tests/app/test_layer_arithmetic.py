@@ -21,7 +21,7 @@ from cnn_core.network import (
 )
 from cnn_core.published import PUBLISHED, layer_table
 from cnn_core.summary import follow, summarize
-from ui.layer_arithmetic import arithmetic
+from ui.networks.layer_arithmetic import arithmetic
 
 
 def evaluated(expression):

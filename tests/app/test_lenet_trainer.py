@@ -25,7 +25,7 @@ from tests.app.recorded import (
     texts,
     wait_until,
 )
-from ui import downloads, learned
+from ui.networks import downloads, learned
 
 ERRORS = "What it takes for what"
 

@@ -11,7 +11,7 @@ from cnn_core.plots.theme import DARK, LIGHT
 from cnn_core.runs import folders, glimpse
 from cnn_core.training import Settings
 from tests.app.recorded import record
-from ui import live_look
+from ui.networks import live_look
 
 pytestmark = pytest.mark.usefixtures("runs_folder")
 

@@ -4,7 +4,7 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from cnn_core import data, images
-from ui import model_input
+from ui.networks import model_input
 
 
 def choose(shape, **state) -> tuple[model_input.Picture, AppTest]:
@@ -13,7 +13,7 @@ def choose(shape, **state) -> tuple[model_input.Picture, AppTest]:
     def script(shape):
         import streamlit as st
 
-        from ui import model_input
+        from ui.networks import model_input
 
         st.session_state["chosen"] = model_input.choose(shape, key_prefix="a-")
 

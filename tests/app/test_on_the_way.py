@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 from cnn_core import data, inspection, modules
 from cnn_core.network import LENET, format, parse
 from cnn_core.summary import summarize
-from ui import on_the_way, on_the_way_text
+from ui.networks import on_the_way, on_the_way_text
 
 KINDS = "conv6k5p2-norm-relu-max2-conv4k3-tanh-avg2-drop0.5-flatten-20-norm-sigmoid-5"
 
@@ -19,7 +19,7 @@ def open_section(notation, shape, **state) -> AppTest:
     def script(notation, shape):
         from cnn_core import inspection
         from cnn_core.network import parse
-        from ui import model_input, on_the_way
+        from ui.networks import model_input, on_the_way
 
         network = parse(notation)
         picture = model_input.choose(shape, key_prefix="a-")

@@ -3,9 +3,9 @@ import pytest
 import torch
 
 from cnn_core.geometry import PADDING_PRESETS, Axis, TransposedAxis
-from ui import size_code, size_layer, size_text
-from ui.size_layer import CONVOLUTION, Layer
-from ui.size_settings import TO_TRY
+from ui.chapter import size_code, size_layer, size_text
+from ui.chapter.size_layer import CONVOLUTION, Layer
+from ui.chapter.size_settings import TO_TRY
 
 PAGE = "chapter/padding_stride.py"
 

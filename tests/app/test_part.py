@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cnn_core import ops
-from ui import part, retouch
-from ui.slide import Slide
+from ui.chapter import part, retouch
+from ui.chapter.slide import Slide
 
 MODES = (None, *ops.PADDING_MODES)
 

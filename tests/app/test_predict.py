@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from ui.predict import Question
+from ui.chapter.predict import Question
 
 SIZES, POOLING, CHANNELS = "chapter/padding_stride.py", "chapter/pooling.py", "chapter/channels.py"
 WHY, FILTERS = "chapter/why_convolutions.py", "chapter/filters.py"

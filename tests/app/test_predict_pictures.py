@@ -16,9 +16,9 @@ from cnn_core.images import IMAGES
 from cnn_core.kernels import KERNELS
 from cnn_core.learning import MEAN, SUM
 from tests.app.test_predict_questions import ask
-from ui import filters_questions, pooling_questions
-from ui.filters_task import HIGHEST_RATE, Task
-from ui.slide import Slide
+from ui.chapter import filters_questions, pooling_questions
+from ui.chapter.filters_task import HIGHEST_RATE, Task
+from ui.chapter.slide import Slide
 
 PHOTOGRAPHS = [name for name, picture in IMAGES.items() if picture.highest == 255]
 

@@ -18,7 +18,7 @@ from cnn_core.geometry import Axis, TransposedAxis
 from cnn_core.kernels import KERNELS
 from cnn_core.network import Conv
 from cnn_core.pooling import mixed, stack_channels
-from ui import (
+from ui.chapter import (
     channels_questions,
     filters_questions,
     pooling_questions,
@@ -26,10 +26,10 @@ from ui import (
     why_questions,
     why_shift,
 )
-from ui.channels_code import SmallLayer, example
-from ui.predict import NotNow, Question
-from ui.size_layer import CONVOLUTION, POOLING, TRANSPOSED, Layer
-from ui.slide import Slide
+from ui.chapter.channels_code import SmallLayer, example
+from ui.chapter.predict import NotNow, Question
+from ui.chapter.size_layer import CONVOLUTION, POOLING, TRANSPOSED, Layer
+from ui.chapter.slide import Slide
 
 SIDES = st.integers(0, 12)
 

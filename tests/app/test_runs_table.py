@@ -9,7 +9,8 @@ from cnn_core.runs import folders, worker
 from cnn_core.training import Settings, Stopped, checkpoints
 from tests.app import recorded
 from tests.app.recorded import PAGE, RESULT
-from ui import runs_table, runs_words, visitor
+from ui import visitor
+from ui.networks import runs_table, runs_words
 
 ME = "a visitor"
 SMALL = Settings(network="conv4k5s2-relu-max2-flatten-10", num_epochs=1, batch_size=100)

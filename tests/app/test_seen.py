@@ -16,9 +16,9 @@ def demo():
     from cnn_core.network import Network, parse
     from cnn_core.shapes import parse_shape
     from cnn_core.summary import follow
-    from ui import seen
-    from ui.model_input import Picture
-    from ui.model_weights import Weights
+    from ui.networks import seen
+    from ui.networks.model_input import Picture
+    from ui.networks.model_weights import Weights
 
     shape = parse_shape(st.query_params["shape"])
     network = parse(st.query_params["network"])

@@ -8,7 +8,7 @@ from cnn_core.training import Settings, Stopped
 from cnn_core.training.events import LearningRateChanged
 from tests.app import recorded
 from tests.app.recorded import PAGE, RESULT, followed, record, texts
-from ui import recipe, training_files
+from ui.networks import recipe, training_files
 
 FULL = Settings(
     data="mnist-5k",

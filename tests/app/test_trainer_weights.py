@@ -13,7 +13,7 @@ from cnn_core.network import PRESETS, parse
 from cnn_core.runs import folders
 from cnn_core.training import Settings, Stopped, checkpoints, initial, train
 from tests.app.recorded import PAGE, damage
-from ui import runs_table, training_uploads
+from ui.networks import runs_table, training_uploads
 
 SHAPE = (1, 28, 28)
 
@@ -33,7 +33,7 @@ def open_place() -> AppTest:
         import streamlit as st
 
         from cnn_core.training import Settings
-        from ui import training_uploads
+        from ui.networks import training_uploads
 
         network = st.text_input("Network", "flatten-10", key="network")
         settings = Settings(network=network, seed=4) if network else None

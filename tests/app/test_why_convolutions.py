@@ -127,7 +127,7 @@ def test_the_page_opens_without_torch():
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     modules = set(run.stdout.split())
     assert {
-        f"ui.why_{look}" for look in ("weights", "matrix", "shift", "signal", "permuted", "fewer")
+        f"ui.chapter.why_{look}" for look in ("weights", "matrix", "shift", "signal", "permuted", "fewer")
     } <= modules
     assert "torch" not in modules
 

@@ -9,9 +9,9 @@ from cnn_core.experiments import PERMUTATION, fewer
 from cnn_core.training import Failed, LearningRateChanged, Stopped
 from tests.app import recorded
 from tests.app.recorded import RESULT, STEP
-from ui import experiments as ui_experiments
 from ui import visitor
-from ui.experiments import SOURCE
+from ui.chapter import experiments as ui_experiments
+from ui.chapter.experiments import SOURCE
 
 PAGE = "chapter/why_convolutions.py"
 PERMUTED, FEWER = LOOKS = ["permuted pixels", "less data"]

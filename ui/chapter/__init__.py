@@ -1,0 +1,1 @@
+"""What the pages of the chapter are made of, beside what all pages share."""

@@ -1,0 +1,1 @@
+"""What the pages on networks and their training are made of, beside what all pages share."""
