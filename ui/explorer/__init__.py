@@ -100,7 +100,12 @@ _FILLS = "".join(
     + "</span>"
     for kind in ("input", "kernel")
 )
-_NUMBER = f'type="number" required min="-{MAX_NUMBER}" max="{MAX_NUMBER}" step="{10**-DECIMALS:.{DECIMALS}f}"'
+# A field of type number would swallow what it does not know: 1/3 would be 13.
+_NUMBER = (
+    f'inputmode="decimal" required maxlength="12" title="A number from -{MAX_NUMBER} to {MAX_NUMBER} '
+    f'with at most {DECIMALS} decimals, as -0.5" '
+    rf'pattern="-?({MAX_NUMBER}|\d{{1,3}}(\.\d{{0,{DECIMALS}}})?|\.\d{{1,{DECIMALS}}})"'
+)
 _HTML = f"""
 <div class="explorer">
   <div id="sheet"></div>
@@ -121,7 +126,7 @@ _HTML = f"""
     {_FILLS}
     <span>
       <label><input type="checkbox" id="paint"> Paint with</label>
-      <input id="brush" value="1" aria-label="Number to paint with" {_NUMBER}>
+      <input id="brush" value="1" class="number" aria-label="Number to paint with" {_NUMBER}>
     </span>
   </div>
   <p class="legend"><span>negative</span><i></i><span>positive.</span><span id="scale"></span></p>
@@ -132,7 +137,7 @@ _HTML = f"""
       <figcaption><b></b><span></span></figcaption>
       <div><canvas></canvas><canvas tabindex="0" role="application"></canvas></div>
     </figure>
-    <input class="typed" aria-label="New number" {_NUMBER}>
+    <input class="number typed" aria-label="New number" {_NUMBER}>
   </template>
 </div>
 """

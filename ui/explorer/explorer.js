@@ -567,7 +567,7 @@ class Explorer {
 		Object.assign(input.style, { top: `${cell.at[0] * this.cell}px`, left: `${cell.at[1] * this.cell}px` })
 		const end = (isGood) => {
 			input.onblur = null
-			if (isGood) this.set(cell, input.valueAsNumber)
+			if (isGood) this.set(cell, +input.value)
 			input.remove()
 		}
 		input.onblur = () => end(input.checkValidity())
@@ -585,7 +585,7 @@ class Explorer {
 
 	paint(cell) {
 		const { brush } = this.parts
-		if (this.isEditable(cell) && brush.reportValidity()) this.set(cell, brush.valueAsNumber)
+		if (this.isEditable(cell) && brush.reportValidity()) this.set(cell, +brush.value)
 	}
 
 	set({ kind, channel, at }, number) {
