@@ -85,17 +85,27 @@ def test_a_training_that_diverged_says_that_the_rate_has_to_change(own):
     assert "With the same learning rate it would happen again." in texts(app)
 
 
-def test_a_new_learning_rate_is_taken_down_and_the_box_is_empty_again(own):
-    app = told(own, STARTED, STEP, place=0)
-    app.number_input(key="t-live-rate").set_value(0.001).run()
+def set_rate(app, rate):
+    """Type a learning rate, and send it."""
+    app.number_input(key="t-live-rate").set_value(rate)
+    return app.button(key="t-live-rate-set").click().run()
+
+
+def test_a_new_learning_rate_is_taken_down_once(own):
+    app = set_rate(told(own, STARTED, STEP, place=0), 0.001)
     assert folders.read_wish(own[1]).learning_rates == (0.001,)
-    assert app.number_input(key="t-live-rate").value is None
+    app.run()
+    assert folders.read_wish(own[1]).learning_rates == (0.001,)
+
+
+def test_an_empty_box_sets_no_learning_rate(own):
+    set_rate(told(own, STARTED, STEP, place=0), None)
+    assert folders.read_wish(own[1]).learning_rates == ()
 
 
 @pytest.mark.parametrize("event", [Paused(), Stopped(), Failed(message="the disk is full")])
 def test_a_new_learning_rate_is_shown_until_it_is_used(own, event):
-    app = told(own, STARTED, STEP, event)
-    app.number_input(key="t-live-rate").set_value(0.001).run()
+    app = set_rate(told(own, STARTED, STEP, event), 0.001)
     assert "Learning rate next: 0.001, set by hand." in texts(app)
     told(own, LearningRateChanged(step=57, learning_rate=0.001))
     assert "Learning rate next" not in texts(app)

@@ -155,3 +155,25 @@ def test_a_training_is_led_by_hand_and_the_zoom_and_the_look_go_along(visit):
     page.get_by_role("button", name="Stop", exact=True).click()
     expect(page.get_by_text(re.compile(r"Stopped after [\d,]+ of 3,420 steps"))).to_be_visible()
     assert visitor.exceptions() == []
+
+
+def test_a_learning_rate_that_is_typed_once_is_taken_once_while_the_training_goes_on(visit):
+    visitor = visit("lenet-trainer?t-epochs=60&t-batch=8")
+    page = visitor.page
+    page.get_by_role("button", name="Start", exact=True).click()
+    rate = page.get_by_role("spinbutton", name="New learning rate")
+    typed = [0.001 + 0.0001 * number for number in range(8)]
+    for value in typed:
+        rate.fill(f"{value:g}")
+        rate.press("Enter")
+        expect(rate).to_have_value("")
+        page.wait_for_timeout(300)  # the panel is drawn again meanwhile
+    page.get_by_role("button", name="Stop", exact=True).click()
+    expect(page.get_by_text(re.compile("Stopped after"))).to_be_visible()
+    visitor.settle()
+    with page.expect_download() as download:
+        page.get_by_role("button", name=re.compile("PyTorch script$")).first.click()
+    heading = " ".join(download.value.path().read_text().split())
+    changes = re.search(r"changed by hand \((.*?)\)", heading)[1]
+    assert re.findall(r"([\d.]+) after step", changes) == [f"{value:g}" for value in typed]
+    assert visitor.exceptions() == []

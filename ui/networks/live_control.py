@@ -64,7 +64,11 @@ def _button(row, run: runs.Run, want: str, words: str, icon: str, *, kind: str =
 def _choose_rate(row, run: runs.Run) -> None:
     low, high = recipe.RANGES["learning_rate"]
     now = run.steps[-1].learning_rate  # files of old runs do not know it
-    row.number_input(
+    # In a form, which a browser sends once: a field alone, emptied from here, is sent again by the next redraw as
+    # long as the browser does not know that it is empty.
+    form = row.form("t-live-rate-form", clear_on_submit=True, border=False, width="content")
+    form = form.container(horizontal=True, vertical_alignment="bottom")
+    form.number_input(
         "New learning rate",
         key=_RATE,
         value=None,
@@ -75,13 +79,12 @@ def _choose_rate(row, run: runs.Run) -> None:
         placeholder="as it is" if now is None else f"now {now:.3g}",
         width=175,
         help="For the next step on. The rest of the schedule is scaled with it; the charts mark the place.",
-        on_change=_change_rate,
-        args=(run.id,),
     )
+    form.form_submit_button("Set", key="t-live-rate-set", on_click=_change_rate, args=(run.id,))
 
 
 def _change_rate(run_id: str) -> None:
-    rate, st.session_state[_RATE] = st.session_state[_RATE], None
+    rate = st.session_state[_RATE]
     if rate is not None:
         _order(run_id, learning_rate=rate)
 
