@@ -47,6 +47,7 @@ class Run:
         position: Place in the queue, 1 for the next one; None if it is not waiting.
         seconds_to_start: Estimate of the time until a waiting run starts; None if nothing can be said yet.
         started: Device, threads and versions, as soon as the data set is loaded.
+        num_starts: How many attempts at it have come so far.
         steps: Loss and accuracy of the steps.
         epochs: Loss and accuracy of the epochs.
         rate_changes: Learning rates that were set by hand.
@@ -67,6 +68,7 @@ class Run:
     position: int | None
     seconds_to_start: float | None
     started: Started | None
+    num_starts: int
     steps: tuple[StepLogged, ...]
     epochs: tuple[EpochEnded, ...]
     rate_changes: tuple[LearningRateChanged, ...]
@@ -80,6 +82,11 @@ class Run:
     def folder(self) -> Path:
         """Where everything that is known of it lies."""
         return self.checkpoint.parent
+
+    @property
+    def begins_from_file(self) -> bool:
+        """Whether its first weights come from a file, and not from the seed."""
+        return self.initial_file is not None
 
     @property
     def is_over(self) -> bool:
@@ -251,6 +258,7 @@ def read(
         position=place or None,
         seconds_to_start=seconds_to_start,
         started=next(iter(reader.all(Started)[-1:]), None),
+        num_starts=len(reader.all(Started)),
         steps=reader.all(StepLogged),
         epochs=reader.all(EpochEnded),
         rate_changes=reader.all(LearningRateChanged),

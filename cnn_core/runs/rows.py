@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from cnn_core import runs
 from cnn_core.runs import folders
 from cnn_core.runs.reading import Run
+from cnn_core.training.events import LearningRateChanged
 from cnn_core.training.settings import Settings
 
 MAX_KEPT = 4096
@@ -30,6 +31,8 @@ class Row:
         seconds: Time of the steps.
         best_accuracy: Largest validation accuracy of its epochs; None if there is none.
         test_accuracy: None unless it is finished.
+        begins_from_file: As in `Run`.
+        rate_changes: As in `Run`.
     """
 
     id: str
@@ -44,6 +47,8 @@ class Row:
     seconds: float
     best_accuracy: float | None
     test_accuracy: float | None
+    begins_from_file: bool
+    rate_changes: tuple[LearningRateChanged, ...]
 
 
 def rows(owner: str, also: Iterable[str] = ()) -> list[Row]:
@@ -76,6 +81,8 @@ def row_of(run: Run) -> Row:
         seconds=run.seconds,
         best_accuracy=max(accuracies, default=None),
         test_accuracy=run.result.test_accuracy if run.result else None,
+        begins_from_file=run.begins_from_file,
+        rate_changes=run.rate_changes,
     )
 
 

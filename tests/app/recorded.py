@@ -90,3 +90,13 @@ def progress(app: AppTest) -> str:
 
 def captions(app: AppTest) -> str:
     return "\n".join(image.caption for element in app.get("image") for image in element.proto.imgs)
+
+
+def line(app: AppTest):
+    """Find the field of a network in one line; its key changes with what it is made to show."""
+    return next(each for each in app.text_input if each.label == "Network in one line")
+
+
+def preset(app: AppTest):
+    """Find the list of networks."""
+    return next(each for each in app.selectbox if each.label == "Network")

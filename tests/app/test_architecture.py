@@ -68,6 +68,20 @@ def test_a_published_network_is_shown_and_not_edited(open_page, name):
     assert any("3 x 224 x 224 in, 1,000 out" in text for text in texts(app))
 
 
+def test_a_published_network_may_be_named_with_capitals(open_page):
+    app = open_page(PAGE, **{"a-network": " VGG16 ", "a-input": "3x224x224"})
+    assert not app.error
+    assert app.selectbox(key="a-start").value == "vgg16"
+
+
+@pytest.mark.parametrize("length", [1999, 2000, 2400])
+def test_a_line_that_is_cut_off_says_so(open_page, length):
+    line = ("relu-" * 500)[: length - 2] + "10"
+    app = open_page(PAGE, **{"a-network": line})
+    assert not app.exception
+    assert any("it holds 2,000 characters" in text for text in texts(app)) == (length >= 2000)
+
+
 def test_a_published_network_says_why_it_does_not_take_the_input(open_page):
     app = open_page(PAGE, **{"a-network": "vgg16", "a-input": "1x28x28"})
     assert not app.exception

@@ -9,6 +9,7 @@ from cnn_core.network import LENET, PRESETS
 from cnn_core.network import format as format_network
 from cnn_core.runs import folders
 from cnn_core.training import Failed, Settings, Stopped
+from cnn_core.training.events import LearningRateChanged
 from tests.app.recorded import (
     EPOCH,
     PAGE,
@@ -19,7 +20,9 @@ from tests.app.recorded import (
     damage,
     followed,
     keep,
+    line,
     orders,
+    preset,
     progress,
     record,
     texts,
@@ -94,7 +97,7 @@ def test_the_table_counts_what_lenet_has(open_page, asleep):
 def test_a_link_takes_a_preset_by_name_by_title_and_written_out(open_page, asleep, name, write):
     app = open_page(PAGE, **{"t-network": write(name), "t-optimizer": "SGD with momentum"})
     assert not app.exception
-    assert app.selectbox(key="t-preset").value == name
+    assert preset(app).value == name
     assert not app.text_input
     assert PRESETS[name].sentence in texts(app)
 
@@ -109,7 +112,7 @@ OWN = "conv8k3-relu-max2-flatten-10"
 def test_a_link_takes_an_own_network(open_page, asleep):
     app = open_page(PAGE, **{"t-network": OWN})
     assert not app.exception
-    assert (app.selectbox(key="t-preset").value, app.text_input(key="t-line").value) == ("own", OWN)
+    assert (preset(app).value, line(app).value) == ("own", OWN)
     assert not app.button(key="t-start").disabled
     # 8 kernels of 3 x 3 and 8 biases; 8 maps of 13 x 13 to 10 outputs, and 10 biases.
     assert "| **Total** | | **13,610** |" in texts(app)
@@ -120,17 +123,17 @@ def test_a_link_takes_an_own_network(open_page, asleep):
 
 def test_an_own_network_begins_as_a_copy_and_is_kept(open_page, asleep):
     app = open_page(PAGE)
-    app.selectbox(key="t-preset").select("lenet").run()
-    app.selectbox(key="t-preset").select("own").run()
-    assert app.text_input(key="t-line").value == format_network(LENET)
-    app.text_input(key="t-line").set_value(OWN).run()
+    preset(app).select("lenet").run()
+    preset(app).select("own").run()
+    assert line(app).value == format_network(LENET)
+    line(app).set_value(OWN).run()
     assert "".join(app.query_params["t-network"]) == OWN
-    app.selectbox(key="t-preset").select("mlp").run()
+    preset(app).select("mlp").run()
     assert "".join(app.query_params["t-network"]) == "mlp"
-    app.selectbox(key="t-preset").select("own").run()
-    assert app.text_input(key="t-line").value == OWN
+    preset(app).select("own").run()
+    assert line(app).value == OWN
     app.button(key="t-reset").click().run()
-    assert app.selectbox(key="t-preset").value == "lenet-modern"
+    assert preset(app).value == "lenet-modern"
     assert "t-network" not in app.query_params
 
 
@@ -140,30 +143,40 @@ def test_the_link_counts_more_than_the_visit_before(open_page, asleep):
     app.query_params.clear()
     app.query_params["t-network"] = OWN
     app.switch_page(f"pages/{PAGE}").run()
-    assert app.text_input(key="t-line").value == OWN
+    assert line(app).value == OWN
     app.switch_page("pages/start/home.py").run()
     app.query_params.clear()
     app.switch_page(f"pages/{PAGE}").run()
-    assert app.text_input(key="t-line").value == OWN
+    assert line(app).value == OWN
 
 
 def test_dropout_has_a_control_where_the_network_has_such_layers(open_page, asleep):
-    dropout = "t-dropout"
+    def dropout():
+        return next(each for each in app.number_input if each.label == "Dropout")
+
     app = open_page(PAGE, **{"t-network": "flatten-20-relu-drop0.5-10"})
-    assert app.number_input(key=dropout).value == 0.5
-    app.number_input(key=dropout).set_value(0.2).run()
-    assert app.text_input(key="t-line").value == "flatten-20-relu-drop0.2-10"
+    assert dropout().value == 0.5
+    dropout().set_value(0.2).run()
+    assert line(app).value == "flatten-20-relu-drop0.2-10"
     assert "".join(app.query_params["t-network"]) == "flatten-20-relu-drop0.2-10"
-    app.text_input(key="t-line").set_value("drop0.995-flatten-20-relu-drop0.1-10").run()
-    assert app.number_input(key=dropout).value is None
-    app.number_input(key=dropout).set_value(0.3).run()
+    line(app).set_value("drop0.995-flatten-20-relu-drop0.1-10").run()
+    assert dropout().value is None
+    dropout().set_value(0.3).run()
     app.button(key="t-start").click().run()
     assert followed(app).settings.network == "drop0.3-flatten-20-relu-drop0.3-10"
-    app.text_input(key="t-line").set_value("flatten-drop0.999-10").run()
-    assert app.number_input(key=dropout).value == 0.999
-    app.text_input(key="t-line").set_value("flatten-10").run()
-    assert dropout not in {box.key for box in app.number_input}
+    line(app).set_value("flatten-drop0.999-10").run()
+    assert dropout().value == 0.999
+    line(app).set_value("flatten-10").run()
+    assert "Dropout" not in {box.label for box in app.number_input}
     assert not app.exception
+
+
+def test_each_run_of_the_page_tells_a_browser_the_network_that_an_address_names(open_page, asleep):
+    app = open_page(PAGE, **{"t-network": "flatten-20-relu-drop0.5-10"})
+    for _ in range(2):  # of a run that another one cuts short, a browser hears nothing
+        drawn = line(app).proto, preset(app).proto
+        assert [each.default for each in drawn] == ["flatten-20-relu-drop0.5-10", len(PRESETS)]
+        app.run()
 
 
 @pytest.mark.parametrize(
@@ -185,11 +198,11 @@ def test_a_wrong_network_is_refused_in_place_and_the_rest_stays(open_page, aslee
     app = open_page(PAGE, **{"t-network": OWN})
     app.button(key="t-start").click().run()
     run_id, table = followed(app).id, [part.value for part in app.markdown if "| **Total**" in part.value]
-    app.text_input(key="t-line").set_value(text).run()
+    line(app).set_value(text).run()
     assert not app.exception
     assert message in app.error[0].value
     assert app.button(key="t-start").disabled
-    assert app.text_input(key="t-line").value == text
+    assert line(app).value == text
     assert followed(app).id == run_id
     assert "place 1 in the queue" in texts(app)
     assert table == [part.value for part in app.markdown if "| **Total**" in part.value]
@@ -206,7 +219,7 @@ def test_what_cannot_be_read_is_pointed_at(open_page, asleep):
 def test_a_long_network_stays_for_the_visit_and_out_of_the_address(open_page, asleep):
     long = "conv1k3x3s1x1p1x1d1x1g1-" * 98 + "flatten-10"
     app = open_page(PAGE, **{"t-network": OWN})
-    app.text_input(key="t-line").set_value(long).run()
+    line(app).set_value(long).run()
     assert "t-network" not in app.query_params
     app.button(key="t-start").click().run()
     assert len(followed(app).settings.layers.layers) == 100
@@ -513,6 +526,20 @@ def test_no_learning_rate_is_advised_that_the_page_does_not_offer(open_page, asl
     result = replace(RESULT, confusion=((100,) + (0,) * 9,) * 10, test_accuracy=0.1)
     app = open_page(PAGE, run=record(Settings(learning_rate=rate), STARTED, STEP, EPOCH, result))
     assert f"or the network learns slowly. {advice}" in texts(app)
+
+
+def test_after_a_larger_rate_by_hand_that_of_the_settings_is_advised(open_page, asleep):
+    result = replace(RESULT, confusion=((100,) + (0,) * 9,) * 10, test_accuracy=0.1)
+    changed = LearningRateChanged(step=20, learning_rate=10.0)
+    app = open_page(PAGE, run=record(Settings(), STARTED, changed, STEP, EPOCH, result))
+    assert "Try a smaller learning rate, such as 0.003, or more epochs." in texts(app)
+
+
+@pytest.mark.parametrize(("loss", "is_cut"), [(3.4, False), (3.5, True)])
+def test_a_loss_above_the_chart_is_said_below_it(open_page, asleep, loss, is_cut):
+    # The chart ends at one and a half times the loss of guessing: 1.5 ln 10 = 3.454.
+    app = open_page(PAGE, run=record(Settings(), STARTED, replace(STEP, loss=loss), EPOCH, Stopped()))
+    assert ("The loss went up to 3.5. Its chart ends at 3.45." in texts(app)) == is_cut
 
 
 @pytest.fixture

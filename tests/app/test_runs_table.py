@@ -1,5 +1,5 @@
 import json
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import pytest
 from safetensors.numpy import save as to_bytes
@@ -7,10 +7,11 @@ from safetensors.numpy import save as to_bytes
 from cnn_core import runs
 from cnn_core.runs import folders, worker
 from cnn_core.training import Settings, Stopped, checkpoints
+from cnn_core.training.events import LearningRateChanged
 from tests.app import recorded
-from tests.app.recorded import PAGE, RESULT
+from tests.app.recorded import PAGE, RESULT, line
 from ui import visitor
-from ui.networks import runs_table, runs_words
+from ui.networks import recipe, runs_table, runs_words
 
 ME = "a visitor"
 SMALL = Settings(network="conv4k5s2-relu-max2-flatten-10", num_epochs=1, batch_size=100)
@@ -158,7 +159,7 @@ def test_another_seed_is_the_next_one_and_several_wait(open_page):
     tick(app, 1)
     for seed in (2, 3):
         press(app, "other-seed", run_id)
-        assert f"In the queue: the same settings with seed {seed}." in texts(app)
+        assert f"Submitted: the same settings with seed {seed}." in texts(app)
     assert [run.settings.seed for run in runs.list(ME)] == [3, 2, 1, 0]
     assert [run.state for run in runs.list(ME)][:2] == ["queued", "queued"]
     # The tick has gone with its run, which is now the last row.
@@ -212,7 +213,7 @@ def test_the_controls_take_the_settings_of_a_run_and_the_page_says_whether_the_f
     assert "other weights than this run, because of another network and another seed" in texts(app)
     press(app, "settings", run_id)
     app.run()
-    assert app.text_input(key="t-line").value == SMALL.network
+    assert line(app).value == SMALL.network
     assert (app.number_input(key="t-seed").value, app.number_input(key="t-momentum").value) == (7, 0.5)
     assert "Start would begin with the same weights as this run" in texts(app)
     app.number_input(key="t-rate").set_value(0.5).run()
@@ -329,7 +330,41 @@ def test_several_are_overlaid_with_only_the_settings_that_differ(open_page, quan
     assert differing["Optimizer"].tolist() == ["Adam", "SGD"]
     assert differing["Learning rate"].tolist() == ["0.003", "0.1"]
     tick(app, 0, 1)
-    assert ("no epoch with validation" in texts(app)) == quantity.startswith("Validation")
+    assert ("it keeps no pictures for validation" in texts(app)) == quantity.startswith("Validation")
+
+
+def test_every_setting_has_the_name_that_its_control_has():
+    assert {*recipe.LABELS} == {field.name for field in fields(Settings)}
+
+
+def test_a_run_that_ended_early_says_why_it_has_no_curve(open_page):
+    record(SMALL, STARTED, STEP, Stopped())
+    record(SMALL, *DONE)
+    app = open_page(PAGE)
+    tick(app, 0, 1)
+    app.button_group(key="t-runs-curves").set_value("validation loss").run()
+    assert "has no curve here: it ended before its first epoch was done." in texts(app)
+
+
+def test_what_the_settings_do_not_tell_is_told_wherever_they_are(open_page):
+    plain, other = record(SMALL, *DONE), record(SMALL, *DONE, owner="somebody else")
+    (folders.path_of(plain) / "initial.safetensors").write_bytes(b"")
+    rates = [LearningRateChanged(step=step, learning_rate=rate) for step, rate in ((10, 10.0), (20, 0.01))]
+    led = record(SMALL, STARTED, rates[0], STEP, EPOCH, RESULT)
+    record(SMALL, *rates)
+    app = open_page(PAGE, run=led)
+    by_hand = "learning rate set by hand to 10 after step 10"
+    assert f"batches of 100, 1 epoch, seed 0, {by_hand}; on cpu" in texts(app)
+    also = [words.partition("batches of 100")[2] for words in app.dataframe[0].value["settings"]]
+    assert also == [
+        ", learning rate set 2 times by hand, last to 0.01 after step 20",
+        f", {by_hand}",
+        ", weights from a file",
+    ]
+    tick(app, 1, 2)
+    assert app.dataframe[-1].value["Beside the settings"].tolist() == [by_hand, "weights from a file"]
+    assert "Their settings are the same." not in texts(app)
+    assert "weights from a file" not in texts(open_page(PAGE, run=other))
 
 
 def test_runs_without_any_epoch_are_compared_too(open_page):
@@ -338,7 +373,7 @@ def test_runs_without_any_epoch_are_compared_too(open_page):
     app = open_page(PAGE)
     tick(app, 0, 1)
     assert "Their settings are the same." in texts(app)
-    assert "Without a curve" in texts(app)
+    assert "has no curve here: its first epoch is not done yet." in texts(app)
 
 
 def test_a_loss_that_explodes_leaves_the_chart_not_the_axis(open_page):

@@ -41,9 +41,9 @@ def test_a_run_is_repeated_bit_by_bit_then_with_another_seed_and_the_curves_are_
     train(page)
     tick(page, 0)
     button(page, "same-seed").click()
-    expect(page.get_by_text("In the queue: the same settings with seed 0.").last).to_be_visible()
+    expect(page.get_by_text("Submitted: the same settings with seed 0.").last).to_be_visible()
     button(page, "other-seed").click()
-    expect(page.get_by_text("In the queue: the same settings with seed 1.").last).to_be_visible()
+    expect(page.get_by_text("Submitted: the same settings with seed 1.").last).to_be_visible()
 
     name = page.get_by_role("textbox", name="Name", exact=True)
     name.click()

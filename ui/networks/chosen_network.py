@@ -91,6 +91,8 @@ def choose() -> Chosen:
     if text in PRESETS:  # the control has it from the address; from now on it can be set
         st.rerun()
     chosen = _follow(_readable(NETWORK, text, _read, default=USUAL_NETWORK), shape)
+    if len(text) >= MAX_CHARS:
+        st.caption(f"The line is full: it holds {MAX_CHARS:,} characters. What came after them is cut off.")
     with start:
         _choose_start(chosen)
     return chosen
@@ -130,9 +132,9 @@ def _readable(key: str, text: str, read: Callable[[str], Any], *, default: str) 
 def _read(text: str) -> str | Network | None:
     """Read a network: the name of a published one stays a name; nothing is no layer yet."""
     text = text.strip()
-    if not text or text in PUBLISHED:
-        return text or None
-    return find_network(text)
+    if not text:
+        return None
+    return text.lower() if text.lower() in PUBLISHED else find_network(text)
 
 
 def _follow(network: str | Network | None, shape: tuple[int, ...]) -> Chosen:

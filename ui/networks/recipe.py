@@ -44,6 +44,31 @@ KEYS = MappingProxyType(
     }
 )
 """Name of a setting -> key of its control."""
+LABELS = MappingProxyType(
+    {
+        "data": "Data set",
+        "network": "Network",
+        "optimizer": "Optimizer",
+        "learning_rate": "Learning rate",
+        "momentum": "Momentum",
+        "batch_size": "Batch size",
+        "num_epochs": "Epochs",
+        "seed": "Seed",
+        "schedule": "Schedule of the learning rate",
+        "weight_decay": "Weight decay",
+        "label_smoothing": "Label smoothing",
+        "nesterov": "Nesterov momentum",
+        "validation_fraction": "Part for validation",
+        "train_fraction": "Part to train on",
+        "shift": "Shift",
+        "flip": "Mirror at random",
+        "permuted": "Permute the pixels",
+        "target_accuracy": "Stop at accuracy",
+        "max_minutes": "Stop after minutes",
+        "patience": "Patience",
+    }
+)
+"""What the page calls a setting."""
 RANGES = MappingProxyType(
     {
         "learning_rate": (0.00001, 10.0),
@@ -68,7 +93,7 @@ def choose(spec: DatasetSpec, *, more_place: DeltaGenerator) -> dict[str, Any]:
     # A file of settings may set them before they are drawn for the first time.
     controls.reserve({KEYS["momentum"]: MOMENTUM, KEYS["nesterov"]: False})
     optimizer = controls.choice(
-        "Optimizer",
+        LABELS["optimizer"],
         OPTIMIZERS,
         key=KEYS["optimizer"],
         default=USUAL.optimizer,
@@ -79,18 +104,18 @@ def choose(spec: DatasetSpec, *, more_place: DeltaGenerator) -> dict[str, Any]:
     with left:
         values = {
             "optimizer": optimizer,
-            "learning_rate": _number("learning_rate", "Learning rate", step=0.001),
+            "learning_rate": _number("learning_rate", step=0.001),
         }
         batch_place = st.container()
     with right:
-        values["num_epochs"] = _integer("num_epochs", "Epochs", 1, MAX_EPOCHS)
-        values["seed"] = _integer("seed", "Seed", 0, limits.MAX_SEED)
+        values["num_epochs"] = _integer("num_epochs", 1, MAX_EPOCHS)
+        values["seed"] = _integer("seed", 0, limits.MAX_SEED)
     if optimizer == "sgd":
-        values["momentum"] = _number("momentum", "Momentum", step=0.1, default=MOMENTUM)
+        values["momentum"] = _number("momentum", step=0.1, default=MOMENTUM)
     with more_place:
         values |= _choose_more(spec, with_nesterov=values.get("momentum", 0) > 0)
     with batch_place:
-        values["batch_size"] = _integer("batch_size", "Batch size", 1, _num_train(spec, values), as_box=True)
+        values["batch_size"] = _integer("batch_size", 1, _num_train(spec, values), as_box=True)
     return values
 
 
@@ -155,7 +180,7 @@ def _choose_more(spec: DatasetSpec, *, with_nesterov: bool) -> dict[str, Any]:
 
 def _choose_steps(with_nesterov: bool) -> dict[str, Any]:
     schedule = controls.choice(
-        "Schedule of the learning rate",
+        LABELS["schedule"],
         SCHEDULES,
         key=KEYS["schedule"],
         default=USUAL.schedule,
@@ -167,7 +192,6 @@ def _choose_steps(with_nesterov: bool) -> dict[str, Any]:
     with left:
         decay = _number(
             "weight_decay",
-            "Weight decay",
             high=1.0,
             step=0.001,
             help="Pulls each parameter towards 0, in each step a little.",
@@ -175,14 +199,13 @@ def _choose_steps(with_nesterov: bool) -> dict[str, Any]:
     with right:
         smoothing = _number(
             "label_smoothing",
-            "Label smoothing",
             step=0.05,
             help="This part of the target is spread evenly over all classes.",
         )
     values = {"schedule": schedule, "weight_decay": decay, "label_smoothing": smoothing}
     if with_nesterov:
         values["nesterov"] = controls.switch(
-            "Nesterov momentum", key=KEYS["nesterov"], help="The momentum looks one step ahead."
+            LABELS["nesterov"], key=KEYS["nesterov"], help="The momentum looks one step ahead."
         )
     return values
 
@@ -192,7 +215,6 @@ def _choose_pictures(spec: DatasetSpec) -> dict[str, Any]:
     with left:
         validation = _number(
             "validation_fraction",
-            "Part for validation",
             high=limits.MAX_VALIDATION_FRACTION,
             step=0.05,
             help="This part of the pictures is kept apart and never trained on.",
@@ -200,24 +222,22 @@ def _choose_pictures(spec: DatasetSpec) -> dict[str, Any]:
     with right:
         part = _number(
             "train_fraction",
-            "Part to train on",
             step=0.1,
             help="Of the pictures that are left, train on this part.",
         )
     shift = _integer(
         "shift",
-        "Shift",
         0,
         min(spec.input_shape[1:]) // 2,
         help="Moves each picture at random by up to so many pixels; black comes in.",
     )
     flip = controls.switch(
-        "Mirror at random",
+        LABELS["flip"],
         key=KEYS["flip"],
         help="Mirrors each second picture, left to right. That suits clothes; a mirrored 3 is no 3.",
     )
     permuted = controls.switch(
-        "Permute the pixels",
+        LABELS["permuted"],
         key=KEYS["permuted"],
         help="Gives each pixel another place, the same one in all pictures, those of validation and test too. "
         "Which networks mind?",
@@ -237,7 +257,6 @@ def _choose_ends() -> dict[str, Any]:
     with left:
         target = _number(
             "target_accuracy",
-            "At accuracy",
             high=1.0,
             step=0.01,
             help="Ends after the epoch in which validation reaches it.",
@@ -245,7 +264,6 @@ def _choose_ends() -> dict[str, Any]:
     with right:
         minutes = _number(
             "max_minutes",
-            "After minutes",
             high=float(limits.MAX_MINUTES),
             step=1.0,
             help="Ends when the steps have taken so long.",
@@ -253,7 +271,6 @@ def _choose_ends() -> dict[str, Any]:
     with left:
         patience = _integer(
             "patience",
-            "Patience",
             0,
             limits.MAX_EPOCHS,
             as_box=True,
@@ -264,7 +281,6 @@ def _choose_ends() -> dict[str, Any]:
 
 def _number(
     name: str,
-    label: str,
     *,
     step: float,
     high: float | None = None,
@@ -274,11 +290,11 @@ def _number(
     low, most = RANGES.get(name, (0.0, high))
     default = getattr(USUAL, name) if default is None else default
     return controls.number(
-        label, key=KEYS[name], default=default, low=low, high=most, step=step, format="%g", help=help
+        LABELS[name], key=KEYS[name], default=default, low=low, high=most, step=step, format="%g", help=help
     )
 
 
-def _integer(name: str, label: str, low: int, high: int, **options: Any) -> int:
+def _integer(name: str, low: int, high: int, **options: Any) -> int:
     return controls.integer(
-        label, key=KEYS[name], default=getattr(USUAL, name), low=low, high=high, **options
+        LABELS[name], key=KEYS[name], default=getattr(USUAL, name), low=low, high=high, **options
     )

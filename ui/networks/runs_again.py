@@ -46,7 +46,7 @@ def show(
     except runs.UnknownRun:  # removed in this moment
         st.rerun()
     st.markdown(f"**{runs_words.plain(names[run.id])}**")
-    st.caption(training.describe(run.settings))
+    st.caption(training.describe(run))
     if run.belongs_to(owner):
         _name_and_note(run, owner)
     elif run.note:
@@ -117,7 +117,7 @@ def _again(run: runs.Run, others: Sequence[Settings], owner: str) -> None:
             return
         again = replace(run.settings, seed=seed)
         if _try(run, lambda: runs.submit(again, owner=owner, device=device, weights=_weights_of_file(run))):
-            _say(run, f"In the queue: the same settings with seed {seed}.")
+            _say(run, f"Submitted: the same settings with seed {seed}.")
             st.session_state[_IS_OLD] = True
 
     def show_settings() -> None:

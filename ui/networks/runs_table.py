@@ -100,7 +100,10 @@ def _table(found: Sequence[Row], owner: str) -> tuple[list[Row], dict[str, str]]
             "test": [row.test_accuracy for row in found],
             "seconds": [row.seconds or None for row in found],
             "created": created.tz_convert(_zone(st.context.timezone)),
-            "settings": [runs_words.the_rest(row.settings) for row in found],
+            "settings": [
+                ", ".join([runs_words.the_rest(row.settings), *runs_words.beside_settings(row)])
+                for row in found
+            ],
             "whose": ["yours" if row.owner_hash == whose else "by a link" for row in found],
         }
     )

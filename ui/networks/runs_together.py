@@ -11,7 +11,7 @@ from cnn_core.runs import compare
 from cnn_core.runs.compare import Comparison
 from cnn_core.runs.rows import Row
 from ui import controls, page
-from ui.networks import runs_words
+from ui.networks import recipe, runs_words
 
 HEIGHT = 340
 LEGEND_HEIGHT = 18
@@ -95,10 +95,21 @@ def _curves(shown: Sequence[runs.Run], names: Sequence[str]) -> None:
         key="t-runs-chart",
         alt=f"{quantity} of {len(shown)} runs against epochs",
     )
-    empty = [name for name, line in zip(names, lines, strict=True) if not len(line)]
-    if empty:
-        why = "no epoch with validation" if quantity.startswith("validation") else "no step"
-        st.caption(f"Without a curve, because there is {why} yet: {runs_words.plain(', '.join(empty))}.")
+    for run, name, line in zip(shown, names, lines, strict=True):
+        if not len(line):
+            st.caption(f"{runs_words.plain(name)} has no curve here: {_why_without(run, quantity)}.")
+
+
+def _why_without(run: runs.Run, quantity: str) -> str:
+    """Say why a run has no curve of a quantity."""
+    what = "step"
+    if quantity.startswith("validation"):
+        if not run.settings.num_validation:
+            return "it keeps no pictures for validation"
+        what = "epoch"
+    return (
+        f"it ended before its first {what} was done" if run.is_over else f"its first {what} is not done yet"
+    )
 
 
 def _limit(quantity: str, shown: Sequence[runs.Run], table: pd.DataFrame) -> float | None:
@@ -113,13 +124,16 @@ def _limit(quantity: str, shown: Sequence[runs.Run], table: pd.DataFrame) -> flo
 def _settings(shown: Sequence[Row], names: Mapping[str, str]) -> None:
     """Show only the settings that differ."""
     differing = compare.differing([row.settings for row in shown])
-    if not differing:
+    table = {
+        recipe.LABELS[name]: [runs_words.setting(name, row.settings) for row in shown] for name in differing
+    }
+    beside = [", ".join(runs_words.beside_settings(row)) or "–" for row in shown]
+    if len(set(beside)) > 1:
+        table["Beside the settings"] = beside
+    if not table:
         st.markdown("Their settings are the same.")
         return
-    table = {"Run": [names[row.id] for row in shown]}
-    for name in differing:
-        title = name.replace("_", " ").capitalize()
-        table[title] = [runs_words.setting(name, row.settings) for row in shown]
+    table = {"Run": [names[row.id] for row in shown]} | table
     st.dataframe(
         pd.DataFrame(table),
         key="t-runs-settings",

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 from cnn_core.network import PRESETS
 from cnn_core.network import format as format_network
+from cnn_core.runs import Run
 from cnn_core.runs.compare import Comparison
 from cnn_core.runs.rows import Row
 from cnn_core.training import Settings
@@ -76,6 +77,16 @@ def the_rest(settings: Settings) -> str:
     if settings.optimizer == "sgd" and settings.momentum:
         words.append(f"momentum {settings.momentum:g}")
     return f"{settings.spec.title}; {', '.join([*words, *recipe.unusual(settings)])}"
+
+
+def beside_settings(run: Run | Row) -> list[str]:
+    """Say in a few words each what made a run another one than its settings alone."""
+    words = ["weights from a file"] * run.begins_from_file
+    if run.rate_changes:
+        last = run.rate_changes[-1]
+        times = f"{len(run.rate_changes)} times by hand, last" if len(run.rate_changes) > 1 else "by hand"
+        words.append(f"learning rate set {times} to {last.learning_rate:g} after step {last.step:,}")
+    return words
 
 
 def state(row: Row) -> str:

@@ -33,19 +33,30 @@ def choose(*, default: str) -> str | None:
     text = _text(default)
     name = _preset_of(text)
     is_own = name is None or (text not in PRESETS and text == st.session_state.get(_OWN_TEXT))
-    _show(LIST, OWN if is_own else name)
-    st.selectbox("Network", list(_TITLES), key=LIST, format_func=_TITLES.get, on_change=_take_from_list)
+    listed = OWN if is_own else name
+    key = _key_of(LIST, listed)
+    st.selectbox(
+        "Network",
+        list(_TITLES),
+        list(_TITLES).index(listed),
+        key=key,
+        format_func=_TITLES.get,
+        on_change=_take_from_list,
+        args=(key,),
+    )
     if not is_own:
         st.caption(PRESETS[name].sentence)
         return name
     st.session_state[_OWN_TEXT] = text
-    _show(LINE, text)
+    key = _key_of(LINE, text)
     st.text_input(
         "Network in one line",
-        key=LINE,
-        max_chars=MAX_CHARACTERS,
+        text,
+        MAX_CHARACTERS,
+        key=key,
         help="Layers joined by hyphens, as conv6k5p2-relu-max2-flatten-10.",
         on_change=_take_line,
+        args=(key,),
     )
     with page.errors_in_place():
         network = find_network(text)
@@ -59,17 +70,20 @@ def _choose_dropout(network: Network) -> None:
     probabilities = {layer.probability for layer in network.layers if isinstance(layer, Dropout)}
     if not probabilities:
         return
-    _show(DROPOUT, probabilities.pop() if len(probabilities) == 1 else None)
+    probability = probabilities.pop() if len(probabilities) == 1 else None
+    key = _key_of(DROPOUT, probability)
     st.number_input(
         "Dropout",
-        min_value=0.0,
-        max_value=max(MAX_DROPOUT, st.session_state[DROPOUT] or 0.0),
-        step=0.1,
+        0.0,
+        max(MAX_DROPOUT, probability or 0.0),
+        probability,
+        0.1,
         format="%g",
-        key=DROPOUT,
+        key=key,
         placeholder="several",
         help="Chance of each number to be dropped in a step of the training, in all dropout layers.",
         on_change=_take_dropout,
+        args=(key,),
     )
 
 
@@ -95,10 +109,17 @@ def _text(default: str) -> str:
     return text
 
 
-def _show(key: str, value: str) -> None:
-    """Let a control show a value; where it does already, setting it again would undo what is being typed."""
-    if st.session_state.get(key) != value:
-        st.session_state[key] = value
+def _key_of(name: str, value: str | float | None) -> str:
+    """Return the key of a control that shows a value: a new one's, unless the last one shows it already.
+
+    It is never set through the session state: if a run is cut short, a browser does not hear of that, and answers
+    with the empty field that it has. A default it gets in each run.
+    """
+    number = st.session_state.get(f"{name}-number", 0)
+    if st.session_state.get(f"{name}-{number}", value) != value:
+        number += 1
+        st.session_state[f"{name}-number"] = number
+    return f"{name}-{number}"
 
 
 def _preset_of(text: str) -> str | None:
@@ -110,10 +131,10 @@ def _preset_of(text: str) -> str | None:
     return next((name for name, preset in PRESETS.items() if preset.network == network), None)
 
 
-def _take_from_list() -> None:
+def _take_from_list(key: str) -> None:
     """Take the chosen preset; "Your own" is the visitor's last one, else a copy of the preset, to be edited."""
-    if st.session_state[LIST] != OWN:
-        st.session_state[TEXT] = st.session_state[LIST]
+    if st.session_state[key] != OWN:
+        st.session_state[TEXT] = st.session_state[key]
         return
     text = st.session_state.get(_OWN_TEXT, "")
     if not text or _preset_of(text):
@@ -121,12 +142,12 @@ def _take_from_list() -> None:
     _make_own(text)
 
 
-def _take_line() -> None:
-    _make_own(st.session_state[LINE].strip())
+def _take_line(key: str) -> None:
+    _make_own(st.session_state[key].strip())
 
 
-def _take_dropout() -> None:
-    probability = st.session_state[DROPOUT]
+def _take_dropout(key: str) -> None:
+    probability = st.session_state[key]
     if probability is not None:
         layers = find_network(st.session_state[TEXT]).layers
         changed = [

@@ -9,7 +9,7 @@ from cnn_core import runs
 from cnn_core.network import LENET, PRESETS, BatchNorm, Sigmoid
 from cnn_core.network import format as format_network
 from cnn_core.training import Settings
-from ui.networks import learned, live_control, live_look, recipe
+from ui.networks import learned, live_control, live_look, recipe, runs_words
 from ui.networks.training_charts import chance, show_charts
 from ui.wording import OPTIMIZER_NAMES, count
 
@@ -24,10 +24,11 @@ PLATEAU_SIGMOIDS = 3
 MAX_NOTATION = 100
 
 
-def describe(settings: Settings) -> str:
+def describe(run: runs.Run) -> str:
     """Say in one line what is trained and how."""
+    settings = run.settings
     momentum = f", momentum {settings.momentum:g}" if settings.optimizer == "sgd" else ""
-    also = "".join(f", {words}" for words in recipe.unusual(settings))
+    also = "".join(f", {words}" for words in [*recipe.unusual(settings), *runs_words.beside_settings(run)])
     return (
         f"{_network_words(settings)} on {settings.spec.title}, {OPTIMIZER_NAMES[settings.optimizer]}, "
         f"learning rate {settings.learning_rate:g}{momentum}, batches of {settings.batch_size:,}, "
@@ -122,7 +123,7 @@ def _status(run: runs.Run | None) -> None:
         return
     _STATES[run.state](run)
     live_control.show(run)
-    st.caption(describe(run.settings) + _where(run))
+    st.caption(describe(run) + _where(run))
     if may_stand_still(run.settings) and not run.is_over:
         st.info(plateau_warning(run.settings), icon=":material/hourglass:")
 
@@ -204,16 +205,19 @@ def _finished(run: runs.Run) -> None:
         icon=":material/check_circle:",
     )
     if run.result.test_accuracy < 2 * chance("accuracy", run.settings):
-        st.info(_no_better_than_chance(run.settings), icon=":material/casino:")
+        st.info(_no_better_than_chance(run), icon=":material/casino:")
 
 
-def _no_better_than_chance(settings: Settings) -> str:
+def _no_better_than_chance(run: runs.Run) -> str:
+    settings = run.settings
     if may_stand_still(settings):
         return (
             f"That is guessing: after {settings.num_steps:,} steps it has not left the plateau. "
             "Train it longer, or choose Adam, or a network with ReLU and max pooling."
         )
     smaller, (least, _) = settings.learning_rate / 10, recipe.RANGES["learning_rate"]
+    if max((each.learning_rate for each in run.rate_changes), default=0.0) > settings.learning_rate:
+        smaller = settings.learning_rate  # by hand it was larger
     advice = f"a smaller learning rate, such as {smaller:g}, or " if smaller >= least else ""
     return (
         "That is hardly better than guessing. Perhaps the steps were too large and overshot, or there were too "

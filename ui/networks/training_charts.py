@@ -59,6 +59,16 @@ def _curves(run: runs.Run | None, settings: Settings) -> None:
             palette=page.palette(),
         )
         _draw(quantity, run, collect, spec, alt=_alt(quantity, run))
+    top = curves.LOSS_LIMIT * chance("loss", settings)
+    if run and (highest := _highest_loss(run)) > top:
+        st.caption(f"The loss went up to {highest:.3g}. Its chart ends at {top:.3g}.")
+
+
+def _highest_loss(run: runs.Run) -> float:
+    """Return the highest of the losses that are drawn."""
+    losses = [step.loss for step in run.steps]
+    losses += [epoch.validation_loss for epoch in run.epochs if epoch.validation_loss is not None]
+    return max(losses, default=0.0)
 
 
 def _rates(run: runs.Run | None, settings: Settings) -> None:
