@@ -90,10 +90,51 @@ def test_the_books_kernel_finds_one_rising_and_one_falling_edge(open_page, run_s
 
 def test_the_transpose_of_the_books_kernel_finds_nothing(open_page, run_snippets):
     app = open_page(PAGE, **BOOK, **{"f-kernel": KERNELS["book-rows"].title})
-    assert reading(app) == "6 x 8 in, kernel 2 x 1, stride 1, no padding: 5 x 8 out. Outputs run from 0 to 0."
+    assert reading(app) == "6 x 8 in, kernel 2 x 1, stride 1, no padding: 5 x 8 out. All outputs are 0."
     assert "All of them are 0, so vertical edges leave no trace in the output." in app.markdown[-1].value
     for y in run_snippets(app):
         np.testing.assert_array_equal(np.asarray(y), np.zeros((1, 1, 5, 8)))
+
+
+@pytest.mark.parametrize(
+    ("query", "line"),
+    [
+        (OWN | {"f-cells": "0.04"}, "Outputs run from 0 to 0.04."),
+        ({"f-kernel": KERNELS["second-xy"].title, "f-mode": "zeros"}, "Outputs run from -0.25 to 0.25."),
+        (
+            {"f-kernel": KERNELS["gaussian-5"].title, "f-stride": 8, "f-mode": "zeros"},
+            "The only output is 0.43.",
+        ),
+    ],
+)
+def test_small_outputs_are_not_rounded_away(open_page, run_snippets, query, line):
+    app = open_page(PAGE, **BOOK, **query)
+    assert reading(app).endswith(f" out. {line}")
+    y = run_snippets(app)[0]
+    written = [float(number) for number in re.findall(r"-?\d+(?:\.\d+)?", line)]
+    np.testing.assert_allclose([written[0], written[-1]], [y.min(), y.max()], atol=0.0005)
+
+
+def test_a_small_bound_is_not_rounded_away(open_page):
+    app = open_page(PAGE, **BOOK, **OWN, **{"f-cells": "0.0004,-0.04"})
+    assert "cannot give less than -0.04 or more than 0.0004 with this kernel." in captions(app)
+
+
+@pytest.mark.parametrize(
+    ("stride", "words"),
+    [
+        (1, "So a pattern is found wherever it is, and away from the border a shifted picture gives"),
+        (
+            3,
+            "a picture shifted by a multiple of 3 pixels gives a shifted output. With stride 3, other shifts can",
+        ),
+    ],
+)
+def test_the_page_says_which_shifts_of_the_picture_shift_the_output(open_page, stride, words):
+    app = open_page(PAGE, **BOOK, **{"f-stride": stride})
+    said = [text.value for text in app.markdown if text.value.startswith("The same cells are used")]
+    assert (len(said), words in said[0]) == (1, True)
+    assert ("wherever" in said[0]) == (stride == 1)
 
 
 @pytest.mark.parametrize(
@@ -318,9 +359,7 @@ def test_a_kernel_larger_than_the_picture_is_refused_in_place_and_the_rest_stays
     seven = ";".join(["1,0"] * 7)
     app = open_page(PAGE, **BOOK, **OWN, **{"f-cells": seven})
     assert not app.exception
-    assert [error.value for error in app.error] == [
-        "effective kernel size 7 (kernel_size=7, dilation=1) exceeds padded input size 6 (input_size=6, padding=0)"
-    ]
+    assert [error.value for error in app.error] == ["kernel size 7 x 2 exceeds picture size 6 x 8"]
     app.button(key="f-slide-way-out").click().run()
     assert not app.error
     assert "128 x 128 in, kernel 7 x 2" in reading(app)
@@ -457,7 +496,7 @@ def test_a_file_that_is_no_picture_is_refused_in_place_and_the_bundled_picture_s
 def test_a_picture_of_one_pixel_is_refused_by_the_kernel_not_by_the_page(open_page):
     app = upload(open_page(PAGE), file_of(np.zeros((1, 1), np.uint8)))
     assert not app.exception
-    assert "exceeds padded input size 1" in app.error[0].value
+    assert app.error[0].value == "kernel size 3 x 3 exceeds picture size 1 x 1"
     app.button_group(key="f-mode").set_value("zeros").run()
     assert (not app.exception, not app.error) == (True, True)
     assert "1 x 1 out" in reading(app)
@@ -476,9 +515,7 @@ def test_a_picture_from_the_webcam_is_filtered_and_is_not_in_the_link(open_page)
     assert "128 x 128 in" in reading(app)
     app.camera_input(key="f-webcam").upload(*photograph(np.full((30, 40, 3), 200, np.uint8))).run()
     assert (not app.exception, not app.error) == (True, True)
-    assert "30 x 40 in, kernel 3 x 3, stride 1, no padding: 28 x 38 out. Outputs run from 0 to 0." in reading(
-        app
-    )
+    assert "30 x 40 in, kernel 3 x 3, stride 1, no padding: 28 x 38 out. All outputs are 0." in reading(app)
     assert "Your picture is not in the link." in captions(app)
 
 

@@ -1,5 +1,8 @@
 """The part of a picture that the page Filters shows number by number, and the pixels that a visitor retouches."""
 
+import re
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,7 +10,7 @@ from hypothesis import strategies as st
 
 from cnn_core import ops
 from ui.chapter import part, retouch
-from ui.chapter.slide import Slide
+from ui.chapter.slide import Slide, describe_outputs, explain_shift
 
 MODES = (None, *ops.PADDING_MODES)
 
@@ -98,8 +101,23 @@ def test_a_channel_is_cut_out_of_a_colour_picture():
 
 
 def test_a_kernel_that_does_not_fit_is_refused():
-    with pytest.raises(ValueError, match=r"effective kernel size 7 .* exceeds padded input size 6"):
+    with pytest.raises(ValueError, match=r"^kernel size 7 x 1 exceeds picture size 6 x 8$"):
         part.cut(make((6, 8), kernel=(7, 1)))
+
+
+@pytest.mark.parametrize("shape", [(4, 9), (9, 4), (1, 1), (4, 1, 3)])
+@pytest.mark.parametrize("ask", ["y", "axes"])
+def test_a_kernel_larger_than_the_picture_is_refused_in_the_words_of_the_page(shape, ask):
+    height, width = shape[:2]
+    with pytest.raises(ValueError, match=rf"^kernel size 5 x 5 exceeds picture size {height} x {width}$"):
+        getattr(make(shape, kernel=(5, 5)), ask)
+
+
+@pytest.mark.parametrize("mode", ["zeros", "replicate"])
+def test_with_padding_that_keeps_the_size_every_kernel_fits(mode):
+    slide = make((1, 2), kernel=(5, 6), mode=mode)
+    assert slide.y.shape == (1, 1, 1, 2)
+    assert [axis.output_size for axis in slide.axes] == [1, 2]
 
 
 def test_edited_pixels_become_whole_numbers_from_0_to_the_highest():
@@ -127,6 +145,50 @@ def test_a_text_that_names_no_pixels_retouches_none(text):
 @given(st.dictionaries(st.integers(0, 999_999), st.integers(0, 255), min_size=1, max_size=20))
 def test_retouched_pixels_survive_their_text(pixels):
     assert retouch.read(retouch.write(pixels)) == pixels
+
+
+@pytest.mark.parametrize(
+    ("outputs", "line"),
+    [
+        ([0, 0.04], "Outputs run from 0 to 0.04."),
+        ([-0.25, 0.25], "Outputs run from -0.25 to 0.25."),
+        ([-1e-4, 0.0432], "Outputs run from -0.0001 to 0.0432."),
+        ([-0.004, 1020], "Outputs run from -0.004 to 1,020."),
+        ([1 / 3, 5.4375], "Outputs run from 0.333 to 5.44."),
+        ([12.345, 765.43], "Outputs run from 12.3 to 765.4."),
+        ([200, 200.04], "Outputs run from 200 to 200.04."),
+        ([200, 200.0001], "Outputs run from 200 to 200.0001."),
+        ([-765, 800], "Outputs run from -765 to 800."),
+        ([0.4296875], "The only output is 0.43."),
+        ([-0.0, 0.0], "All outputs are 0."),
+        ([-1e-14, 3e-14], "All outputs are 0."),
+        ([199.99999999999997, 200.00000000000003], "All outputs are 200."),
+    ],
+)
+def test_outputs_are_written_with_as_many_decimals_as_they_need(outputs, line):
+    assert describe_outputs(np.array(outputs)) == line
+
+
+@given(st.lists(st.integers(-(10**9), 10**9), min_size=2, max_size=2, unique=True), st.integers(1, 10_000))
+def test_the_ends_of_a_range_are_told_apart_and_only_0_is_written_as_0(wholes, denominator):
+    ends = sorted(whole / denominator for whole in wholes)
+    found = re.fullmatch(r"Outputs run from (\S+) to (\S+)\.", describe_outputs(np.array(ends)))
+    written = [float(text.replace(",", "")) for text in found.groups()]
+    assert written == pytest.approx(ends, rel=0.006, abs=0)
+    assert written[0] < written[1]
+
+
+@pytest.mark.parametrize("stride", [2, 3, 8])
+def test_with_a_stride_only_shifts_by_its_multiples_are_said_to_shift_the_output(stride):
+    assert f"shifted by a multiple of {stride} pixels gives a shifted output" in explain_shift(stride)
+    assert "wherever" not in explain_shift(stride)
+    slide = make((60, 60), stride=stride)
+    for shift in range(1, 2 * stride + 1):
+        shifted = replace(slide, picture=np.roll(slide.picture, shift, axis=(0, 1)))
+        places = shift // stride
+        away = np.s_[..., places + 1 :, places + 1 :]
+        is_shifted = np.array_equal(np.roll(slide.y, places, axis=(2, 3))[away], shifted.y[away])
+        assert is_shifted == (shift % stride == 0)
 
 
 @pytest.mark.parametrize("shape", [(5, 6), (3, 5, 3)])

@@ -220,8 +220,5 @@ def _explain(shown: Slide) -> None:
     else:
         st.markdown("This is a **cross-correlation**. The kernel lies on the picture just as it is written:")
     st.latex(slide.write_formula(shown))
-    st.markdown(
-        "The same cells are used at every place. So a pattern is found wherever it is, and away from the border "
-        "a shifted picture gives a shifted output."
-    )
+    st.markdown(slide.explain_shift(shown.stride))
     st.markdown(slide.explain_sums(shown.kernel) + slide.EXPLANATION.lstrip())

@@ -1,5 +1,6 @@
 """A kernel that slides over a picture: the record behind the page Filters, and what is said about it."""
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -10,6 +11,9 @@ from cnn_core import cells, ops
 from cnn_core.geometry import Axis, same_padding
 
 CHANNELS = ("red", "green", "blue")
+
+ROUNDING = 6
+"""Decimals of an output that can be right: cells are whole numbers over at most 10,000, so what is beyond is noise."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +65,7 @@ class Slide:
     @property
     def axes(self) -> tuple[Axis, Axis]:
         """The layer along the rows and along the columns; a ValueError if the kernel does not fit."""
+        self._check_fit()
         sizes = zip(self.shape, self.kernel.shape, self.padding, strict=True)
         rows, columns = (Axis(size, kernel, self.stride, padding) for size, kernel, padding in sizes)
         return rows, columns
@@ -77,11 +82,25 @@ class Slide:
     @cached_property
     def y(self) -> np.ndarray:
         """The outputs, shape (1 or 3, 1, H_out, W_out); a ValueError if the kernel does not fit."""
+        self._check_fit()
         return ops.conv2d(self.x, self.weight, **self.how)
+
+    def _check_fit(self) -> None:
+        """Refuse a kernel larger than the picture; with padding that keeps the size, every kernel fits."""
+        if self.padding_mode is None and np.any(np.greater(self.kernel.shape, self.shape)):
+            raise ValueError(f"kernel size {_by(self.kernel.shape)} exceeds picture size {_by(self.shape)}")
 
 
 def number(value: float, decimals: int = 3) -> str:
-    """Write a number with as few decimals as it needs, at most so many."""
+    """Write a number with so many decimals, or with as many as three digits that count need; no zeros at the end.
+
+    Example:
+        >>> number(765.43, 1), number(0.4296875, 1), number(0.04, 1), number(200.0, 1), number(-1e-14, 1)
+        ('765.4', '0.43', '0.04', '200', '0')
+    """
+    value = round(float(value), ROUNDING)
+    if value:
+        decimals = max(decimals, 2 - math.floor(math.log10(abs(value))))
     text = f"{value:z,.{decimals}f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
 
@@ -96,9 +115,27 @@ def describe(slide: Slide) -> str:
     )
     return (
         f"{_by(slide.shape)} in, kernel {_by(slide.kernel.shape)}, stride {slide.stride}, {padding}: "
-        f"{_by(slide.y.shape[2:])} out. "
-        f"Outputs run from {number(slide.y.min(), 1)} to {number(slide.y.max(), 1)}."
+        f"{_by(slide.y.shape[2:])} out. {describe_outputs(slide.y)}"
     )
+
+
+def describe_outputs(y: np.ndarray) -> str:
+    """Say how far outputs run, with enough decimals to tell both ends apart.
+
+    Args:
+        y: The outputs, any shape.
+
+    Example:
+        >>> describe_outputs(np.array([0, 0.04])), describe_outputs(np.array([200, 200.04]))
+        ('Outputs run from 0 to 0.04.', 'Outputs run from 200 to 200.04.')
+        >>> describe_outputs(np.zeros((5, 8))), describe_outputs(np.array([0.4296875]))
+        ('All outputs are 0.', 'The only output is 0.43.')
+    """
+    low, high = (round(float(end), ROUNDING) for end in (y.min(), y.max()))
+    if low == high:
+        return f"{'The only output is' if y.size == 1 else 'All outputs are'} {number(low, 1)}."
+    decimals = max(1, -math.floor(math.log10(high - low)))
+    return f"Outputs run from {number(low, decimals)} to {number(high, decimals)}."
 
 
 def describe_range(slide: Slide, *, as_picture: bool) -> str:
@@ -124,6 +161,19 @@ def describe_flip(kernel: np.ndarray) -> str:
             "Half a turn changes the sign of every cell. Flipping changes the sign of every output, no more."
         )
     return "Half a turn makes another kernel of it. Flipping gives other outputs."
+
+
+def explain_shift(stride: int) -> str:
+    """Say what becomes of the output when the picture is shifted."""
+    if stride == 1:
+        return (
+            "The same cells are used at every place. So a pattern is found wherever it is, and away from the border "
+            "a shifted picture gives a shifted output."
+        )
+    return (
+        f"The same cells are used at every place. Away from the border, a picture shifted by a multiple of {stride} "
+        f"pixels gives a shifted output. With stride {stride}, other shifts can give other numbers."
+    )
 
 
 def write_formula(slide: Slide) -> str:
