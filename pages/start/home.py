@@ -49,9 +49,10 @@ def show_example() -> tuple[int, str]:
     show(row, "Picture", x, enlarged(image))
     for title, array in (("Convolution", feature_map), ("ReLU", rectified), ("Max pooling", pooled)):
         show(row, title, array, mosaic(array[0], limit=limit, width=280, palette=page.palette()))
+    # Where its cells add up to 0, an even area gives 0, and what is above that is a find. A blur finds nothing.
+    found = ": there the kernel found its pattern" if np.isclose(KERNELS[name].values.sum(), 0) else ""
     page.reading(
-        f"{x.size} pixels in, {pooled.size} numbers out. {int((pooled > 0).sum())} of them are above zero: "
-        "there the kernel found its pattern."
+        f"{x.size} pixels in, {pooled.size} numbers out. {int((pooled > 0).sum())} of them are above zero{found}."
     )
     st.caption(
         f"{KERNELS[name].title}: {KERNELS[name].purpose} Orange is above zero, blue below. "

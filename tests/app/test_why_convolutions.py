@@ -281,12 +281,30 @@ def test_a_window_of_padding_alone_is_named(open_look):
 def test_a_kernel_larger_than_the_picture_is_refused_with_its_sizes(open_look):
     app = open_look(MATRIX, cells=";".join(["1,1,1,1,1"] * 5))
     assert not app.exception
-    assert [error.value for error in app.error] == [
-        "effective kernel size 5 (kernel_size=5, dilation=1) exceeds padded input size 4 (input_size=4, padding=0)"
-    ]
+    assert [error.value for error in app.error] == ["kernel size 5 x 5 exceeds picture size 4 x 4"]
     app.select_slider("w-input").set_value(5).run()
     assert works(app)
     assert "1 x 25 = 25 entries" in reading(app)
+
+
+def test_a_kernel_larger_than_the_padded_picture_is_refused_too(open_look):
+    app = open_look(MATRIX, cells=",".join("1" * 7), padding=1)
+    assert [error.value for error in app.error] == ["kernel size 1 x 7 exceeds padded picture size 6 x 6"]
+
+
+@pytest.mark.parametrize(
+    ("stage", "padding", "marks"),
+    [
+        ("dense", 0, []),
+        ("local", 0, ["Empty entries"]),
+        ("dense", 1, ["Hatched"]),
+        ("shared", 1, ["Empty entries", "Hatched"]),
+    ],
+)
+def test_the_caption_names_only_what_is_drawn(open_look, stage, padding, marks):
+    app = open_look(MATRIX, stage=stage, padding=padding)
+    caption = next(each.value for each in app.caption if each.value.startswith("Point at a row"))
+    assert [mark for mark in ("Empty entries", "Hatched") if mark in caption] == marks
 
 
 def test_fractions_are_multiplied_too_and_the_difference_is_what_it_is(open_look, run_snippets):

@@ -91,16 +91,19 @@ def _network(settings: Settings) -> str:
 
 
 def compared(outcomes: Sequence[Outcome], shipped: Sequence[Outcome]) -> str:
-    """Say how many test accuracies are the shipped ones, to the last digit; empty while none is known."""
+    """Say how many test accuracies are the shipped ones, exactly; empty while none is known."""
     before = {each.label: each.test_accuracy for each in shipped}
     done = [each for each in outcomes if each.test_accuracy is not None]
     if not done:
         return ""
     same = sum(each.test_accuracy == before[each.label] for each in done)
-    why = (
-        "" if same == len(done) else " Another device, version or number of threads gives other last digits."
-    )
-    return f"The same test accuracy as kept with the app: {same} of {count(len(done), 'training')}.{why}"
+    text = f"The same test accuracy as kept with the app: {same} of {count(len(done), 'training')}."
+    if same < len(done):
+        text += (
+            " Another processor, version or number of threads rounds in another way. In a training such small "
+            "differences grow: the accuracy may be some pictures higher or lower."
+        )
+    return text
 
 
 def progress(trials: Sequence[tuple[Trial, runs.Run | None]]) -> str:

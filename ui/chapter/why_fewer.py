@@ -68,7 +68,8 @@ def show() -> None:
             "Axis of the pictures",
             [FACTORS, STEPS],
             key="w-axis",
-            help="Equal factors: as far again is as many times again. Equal steps: it is as many more.",
+            help="Equal factors: from 100 to 200 is as far as from 1,000 to 2,000. "
+            "Equal steps: from 100 to 200 is as far as from 1,000 to 1,100.",
         )
         experiment = fewer(num_seeds)
         followed = experiments.follow(experiment)
@@ -102,7 +103,8 @@ def draw(outcomes: Sequence[Outcome], *, is_log: bool) -> None:
     page.reading(read(found))
     st.caption(
         "Dots and squares are means over the seeds, pale bars reach from the lowest to the highest. "
-        f"Along the axis, as far again is as many {'times again' if is_log else 'pictures more'}."
+        f"Along the axis, equal distances are equal {'factors' if is_log else 'numbers of pictures'}: from 100 to 200 "
+        f"is as far as from 1,000 to {'2,000' if is_log else '1,100'}."
     )
 
 

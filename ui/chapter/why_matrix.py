@@ -67,6 +67,7 @@ def show() -> None:
         stride = controls.integer("Stride", key="w-stride", default=1, low=1, high=2)
         padding = controls.integer("Padding", key="w-padding", default=0, low=0, high=1)
     with right, page.errors_in_place():
+        check_fit(x, kernel, padding)
         layer = connect(x, kernel, stage=stage, stride=stride, padding=padding)
         convolved = ops.conv2d(x[None, None], kernel[None, None], stride=stride, padding=padding)[0, 0]
         draw(layer, convolved)
@@ -81,6 +82,17 @@ def show() -> None:
         st.latex(write_formula(layer))
         st.markdown(explain(layer))
         page.in_code(**write_code(layer, stride, padding))
+
+
+def check_fit(x: np.ndarray, kernel: np.ndarray, padding: int) -> None:
+    """Refuse a kernel larger than the picture with its padding, in the words of this page."""
+    sizes = [size + 2 * padding for size in x.shape]
+    if np.any(np.greater(kernel.shape, sizes)):
+        (kernel_rows, kernel_columns), (rows, columns) = kernel.shape, sizes
+        padded = "padded " if padding else ""
+        raise ValueError(
+            f"kernel size {kernel_rows} x {kernel_columns} exceeds {padded}picture size {rows} x {columns}"
+        )
 
 
 def choose_picture() -> np.ndarray:
@@ -143,9 +155,11 @@ def draw(layer: Connected, convolved: np.ndarray) -> None:
         "from pixel to pixel. Enter goes from outputs to pixels and back.",
     )
     page.reading(read(layer, difference))
+    empty = "" if layer.connected.all() else " Empty entries are always 0."
+    hatched = " Hatched: padding." if any((*layer.height.padding, *layer.width.padding)) else ""
     st.caption(
         "Point at a row, an output or a pixel, or use the arrow keys; Enter goes from outputs to pixels. Orange is "
-        "positive, blue is negative. Empty entries are always 0. Hatched: padding."
+        f"positive, blue is negative.{empty}{hatched}"
     )
 
 
@@ -210,7 +224,7 @@ def explain(layer: Connected) -> str:
         f"the picture is {layer.x.shape[1]} places on.\n"
         "- **Shared.** From one output to the next the window moves by the stride, and so do the same cells. "
         "This matrix *is* the convolution. Nothing else is needed.\n"
-        "- **Padding** has no column: it holds zeros. So rows at the border have fewer entries.\n"
+        "- **Padding** has no column: it holds zeros. So a window at the border gives its row fewer entries.\n"
         "- **Nobody computes it so.** `conv2d` multiplies what lies in the windows only, and never builds the matrix."
     )
 
