@@ -46,7 +46,22 @@ def choose_mode() -> str:
 
 
 def choose_picture() -> str:
-    return controls.choice("Picture", PICTURES, key="p-picture")
+    take_older_link()
+    return controls.choice(
+        "Picture",
+        PICTURES,
+        key="p-picture",
+        format=lambda name: images.IMAGES[name].title,
+        as_list=True,
+    )
+
+
+def take_older_link() -> None:
+    """Write the title of a picture into the address where an older link has its name: the control reads titles."""
+    name = st.query_params.get("p-picture")
+    if name in PICTURES and "p-picture" not in st.session_state:
+        st.query_params["p-picture"] = images.IMAGES[name].title
+        st.rerun()
 
 
 def choose_layer(shape: tuple[int, int] | None = None, *, pads: bool = True) -> tuple[Axis, Axis]:
@@ -281,7 +296,9 @@ def show_shift() -> None:
         draw_stages(columns, shift)
     page.try_this(pooling_settings.SHIFTS, prefix="p-")
     predict.ask(pooling_questions.shift(maps, height, width, moved=moved), prefix="p-")
-    explain_shift(width, moved=moved)
+    at = max(shift, 1)
+    over_strides = changes_over_strides(maps[[0, at]], height, width, mode)
+    explain_shift(pooling_text.about_shift(width, at, over_strides, mode, moved=moved), moved=moved)
     page.in_code(
         **pooling_code.shift_code(
             name,
@@ -320,6 +337,12 @@ def feature_maps(name: str, map_name: str) -> tuple[np.ndarray, np.ndarray]:
     return crops, np.maximum(maps, 0) if map_name == RECTIFIED else maps
 
 
+def changes_over_strides(maps: np.ndarray, height: Axis, width: Axis, mode: str) -> np.ndarray:
+    """Measure in place what the shift from the first to the second of two maps changes, shape (MAX_STRIDE,)."""
+    layers = ((replace(height, stride=s), replace(width, stride=s)) for s in range(1, MAX_STRIDE + 1))
+    return np.array([shifts.changes(pool(maps, *layer, mode))[1] for layer in layers])
+
+
 def stage(outputs: np.ndarray, shift: int, stride: int | None, *, grey: bool = False) -> Stage:
     difference = shifts.difference(outputs, shift, effective_stride=stride)
     return Stage(outputs[0, 0], outputs[shift, 0], difference[0], grey=grey)
@@ -346,7 +369,7 @@ def draw_stages(columns: Mapping[str, Stage], shift: int) -> None:
     )
 
 
-def explain_shift(width: Axis, *, moved: bool) -> None:
+def explain_shift(about: str, *, moved: bool) -> None:
     page.explanation()
     st.latex(
         r"\text{change}(s) = \frac{\operatorname{mean} |y_s(i) - y_0(i)|}{\operatorname{mean} |y_0(i) - y_0(j)|}"
@@ -357,19 +380,7 @@ def explain_shift(width: Axis, *, moved: bool) -> None:
         "Below: the mean over all pairs of positions $i$ and $j$, which is what a shuffle would change. So **0** means "
         "the same output, and **1** means as different as if its numbers had been shuffled."
     )
-    st.markdown(
-        "- **A convolution is equivariant.** Shift the picture, and the feature map shifts with it, exactly. It does "
-        f"not stay as it is. Compare *{MOVED}*, and its line is 0.\n"
-        "- **Pooling is a little invariant.** When the picture moves by a pixel, the largest number often stays in "
-        f"its window. So the change grows more slowly, until the shift comes near the window size, here "
-        f"{width.kernel_size}.\n"
-        "- **The window does that, not the stride.** With another stride the line hardly moves. The stride makes the "
-        "output smaller.\n"
-        f"- **The stride costs something.** {pooling_text.stride_cost(width.stride)}\n"
-        "- **Average pooling does it too.** It is no privilege of max pooling. Compare the lines.\n"
-        "- **The usual words say too much.** Texts call these networks *translation invariant*. Convolution is "
-        "equivariant. Pooling is invariant to small shifts, and only roughly."
-    )
+    st.markdown(about)
 
 
 def main() -> None:

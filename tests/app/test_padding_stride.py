@@ -35,7 +35,7 @@ def test_the_page_opens_with_seven_pixels_and_kernel_three(open_page):
         ({"ps-h-dilation": 3}, "1 x 1 out, nothing left over."),
         (
             {"ps-operation": "pooling", "ps-h-input": 8, "ps-h-stride": 2, "ps-rounding": "ceil"},
-            "4 x 4 out, the last window hangs over by 1 row and the last window hangs over by 1 column.",
+            "4 x 4 out, the last windows hang over by 1 row and 1 column.",
         ),
         ({"ps-alike": "false", "ps-w-input": 9, "ps-h-kernel": 1}, "7 x 7 out, nothing left over."),
     ],

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from cnn_core import images
+from ui.chapter import pooling_text
+from ui.wording import count
 
 PAGE = "chapter/pooling.py"
 GRID, PICTURE, SHIFT = "small grid", "picture", "shift test"
@@ -81,6 +83,20 @@ def test_each_picture_opens(open_view, view):
     app = open_view(view, h_window=3)
     for picture in PICTURES:
         assert works(app.selectbox("p-picture").set_value(picture).run())
+
+
+@pytest.mark.parametrize("view", [PICTURE, SHIFT])
+def test_a_link_names_a_picture_by_its_title_and_an_older_one_by_its_name(open_view, view):
+    titles = [images.IMAGES[name].title for name in PICTURES]
+    assert open_view(view).selectbox("p-picture").options == titles
+    for name, title in zip(PICTURES[1:], titles[1:], strict=True):
+        for written in (title, name):
+            app = open_view(view, picture=written, h_stride=3)
+            assert works(app)
+            assert app.selectbox("p-picture").value == name
+            assert app.query_params["p-picture"] in (title, [title])
+            assert app.select_slider("p-h-stride").value == 3
+    assert open_view(view, picture="camera").selectbox("p-picture").value == "camera"
 
 
 @pytest.mark.parametrize(("mode", "numbers"), [("max", "4578"), ("average", "2356")])
@@ -331,6 +347,65 @@ def test_what_no_shift_can_change_is_named(open_view):
     assert "This feature map is the same everywhere, so no shift can change it." in texts(app)
     app = open_view(SHIFT, mode="min", h_window=8)
     assert "not measurable after min pooling, where all numbers are the same" in texts(app)
+    app = open_view(SHIFT, mode="min", picture=images.IMAGES["gradient"].title)
+    assert (
+        "the change is not measurable before pooling, after max pooling, after average pooling and after min pooling, "
+        "where all numbers are the same."
+    ) in texts(app)
+
+
+def test_changes_are_written_so_that_different_ones_look_different(open_view):
+    query = {"map": "the picture", "picture": images.IMAGES["checkerboard"].title}
+    app = open_view(SHIFT, h_window=4, h_stride=1, **query)
+    assert "the change is 0.125 before pooling, 0.121 after max pooling" in texts(app)
+    assert pooling_text.written(0.5, 0.2, 0.5) == ["0.50", "0.20", "0.50"]
+    assert pooling_text.written(0.04, 0.038, 0.04) == ["0.040", "0.038", "0.040"]
+    assert pooling_text.written(0.5, 0.5 + 1e-9) == ["0.50", "0.50"]
+    assert pooling_text.written(0, 2e-6) == ["0.000000", "0.000002"]
+
+
+def test_a_single_shift_without_help_is_one_pixel():
+    words = pooling_text.verdict(np.array([0, 0.1, 0.5]), np.array([0, 0.2, 0.3]), "max", moved=False)
+    assert words == "Here max pooling is no help at a shift of 1 pixel: the change is larger than without it."
+
+
+def list_of_points(app):
+    return next(text.value for text in app.markdown if "**A convolution is equivariant.**" in text.value)
+
+
+@pytest.mark.parametrize("mode", ["max", "average"])
+@pytest.mark.parametrize("shift", [1, 4])
+def test_in_place_the_page_says_how_much_the_stride_matters(open_view, run_snippets, mode, shift):
+    app = open_view(SHIFT, h_window=3, shift=shift, mode=mode)
+    words = list_of_points(app)
+    changes = []
+    for stride in range(1, 9):
+        app.select_slider("p-h-stride").set_value(stride).run()
+        changes.append(run_snippets(app)[1][shift].item())
+        assert list_of_points(app).splitlines()[2] == words.splitlines()[2]
+    assert (
+        f"the change after {mode} pooling at a shift of {count(shift, 'pixel')} is {min(changes):.2f} to "
+        f"{max(changes):.2f} here."
+    ) in words
+    assert "hardly" not in words
+
+
+def test_how_much_the_stride_matters_is_left_out_where_it_cannot_be_measured(open_view):
+    words = list_of_points(open_view(SHIFT, picture=images.IMAGES["checkerboard"].title))
+    assert "The stride makes the output smaller. It only picks which windows count.\n" in words
+
+
+@pytest.mark.parametrize("stride", [1, 4])
+def test_moved_along_the_page_speaks_of_the_stride_alone(open_view, stride):
+    app = open_view(SHIFT, compare="moved along", h_window=4, h_stride=stride)
+    words = list_of_points(app)
+    assert "grows more slowly" not in words
+    assert "The window does that" not in words
+    expected = {
+        1: "With stride 1 the pooled map still moves exactly with the picture.",
+        4: "With stride 4 the pooled map moves exactly with the picture if the shift is a multiple of 4.",
+    }
+    assert f"**Pooling keeps up with some shifts only.** {expected[stride]}" in words
 
 
 @pytest.mark.parametrize(

@@ -96,6 +96,13 @@ def test_the_padding_on_each_side_keeps_the_size(axis):
         assert convolved(size, kernel, 1, padding, dilation) == size == axis.input_size
 
 
+def test_a_kernel_that_no_other_dilation_fits_is_named_in_words():
+    question = of_size(Axis(40, 13, dilation=2))["same"]()
+    assert question == NotNow(
+        "For kernel 13 with dilation 2 no other dilation fits here. Take a smaller kernel."
+    )
+
+
 @given(axes())
 def test_the_rows_left_over_are_those_that_no_window_reaches(axis):
     if question := ask(of_size(axis), "left-over"):
@@ -365,7 +372,7 @@ def test_what_a_flip_does_is_what_torch_makes_of_it(flipped, name, taken):
 
 def test_a_picture_on_which_nothing_fits_is_refused_in_words():
     tiny = Slide(np.zeros((1, 1), np.uint8), 255, "", np.ones((1, 1)), False, 1, None)
-    with pytest.raises(ValueError, match="effective kernel size 3"):
+    with pytest.raises(ValueError, match="kernel size 3 x 3 exceeds picture size 1 x 1"):
         filters_questions.sliding(tiny)["flip"]()
 
 

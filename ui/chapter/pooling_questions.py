@@ -10,7 +10,7 @@ from cnn_core.geometry import Axis
 from cnn_core.pooling import format_number, stack_channels
 from cnn_core.scene import Scene
 from ui.chapter.pooling_settings import IN_PLACE, MOVED
-from ui.chapter.pooling_text import EXACT
+from ui.chapter.pooling_text import EXACT, written
 from ui.chapter.predict import NotNow, Question, Questions
 from ui.wording import both, count
 
@@ -19,8 +19,8 @@ SAME_LEVEL = 5.0
 """Grey levels, of 255, by which a mean may differ and still look the same."""
 
 NOTHING, LESS, AS_MUCH = "nothing", "less than in the feature map", "as much as in the feature map, or more"
-ABOUT_AS_MUCH = 0.95
-"""Part of a change that counts as all of it."""
+TOO_CLOSE = 0.05
+"""Part of the larger of two changes by which they have to differ, so that it is worth asking which it is."""
 
 
 # The small grid
@@ -140,17 +140,27 @@ def shift(maps: np.ndarray, height: Axis, width: Axis, *, moved: bool) -> Questi
 def _in_place(maps: np.ndarray, height: Axis, width: Axis) -> Question | NotNow:
     window = 3 if height.kernel_size == width.kernel_size == 4 else 4
     height, width = (replace(axis, kernel_size=window) for axis in (height, width))
+    taken = f"With window {window} and stride {both(height.stride, width.stride)},"
+    another = "Take another picture."
     before = shifts.changes(maps)[1]
     after = shifts.changes(_pool(maps, height, width, "max"))[1]
     if np.isnan([before, after]).any():
-        return NotNow("Here all numbers are the same, and a shift changes nothing. Take another picture.")
-    answer = NOTHING if after <= EXACT else LESS if after < ABOUT_AS_MUCH * before else AS_MUCH
+        return NotNow(
+            f"{taken} all numbers are the same after max pooling, and no change can be measured. {another}"
+        )
+    if after <= EXACT:
+        return NotNow(f"{taken} a shift by 1 pixel changes nothing after max pooling. {another}")
+    if abs(after - before) <= TOO_CLOSE * max(before, after):
+        return NotNow(
+            f"{taken} the changes before and after max pooling are too close to tell apart. {another}"
+        )
+    answer = LESS if after < before else AS_MUCH
     why = {
-        NOTHING: "In each window the largest number is as large as before.",
         LESS: "In many windows the largest number is still inside, in others it has left or a larger one has come in.",
-        AS_MUCH: "Where a window changes, its largest number has left or a larger one has come in. That is no less "
-        "here than the change before.",
+        AS_MUCH: "Where a window changes, its largest number has left or a larger one has come in. Here that is more "
+        "than the change before.",
     }
+    before, after = written(before, after)
     return Question(
         text=f"Take **max pooling** with **window {window}**, and shift the picture by **1 pixel**. How much changes "
         "in the output, position by position?",
@@ -162,7 +172,7 @@ def _in_place(maps: np.ndarray, height: Axis, width: Axis) -> Question | NotNow:
             "p-compare": IN_PLACE,
         },
         answer=answer,
-        why=f"The change is {before:.2f} before pooling and {after:.2f} after. {why[answer]}",
+        why=f"The change is {before} before pooling and {after} after. {why[answer]}",
         options=(NOTHING, LESS, AS_MUCH),
         mistakes={NOTHING: "Texts call this invariant. But not every window keeps its largest number."},
     )
@@ -173,7 +183,9 @@ def _moved_along(maps: np.ndarray, height: Axis, width: Axis, *, moved: bool) ->
     height, width = (replace(axis, stride=stride) for axis in (height, width))
     changed = shifts.changes(_pool(maps, height, width, "max"), effective_stride=stride)[1:]
     if np.isnan(changed).any():
-        return NotNow("Here all numbers are the same, and nothing can move. Take another picture.")
+        return NotNow(
+            "After max pooling all numbers are the same here, and nothing can move. Take another picture."
+        )
     num_exact = int(np.count_nonzero(changed <= EXACT))
     num_whole = len(changed) // stride
     between = (

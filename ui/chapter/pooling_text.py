@@ -1,12 +1,13 @@
 """What the page on pooling says in words and formulas, for the settings of the moment."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from cnn_core.geometry import Axis
 from cnn_core.pooling import format_number, gradient, shares, windows
 from cnn_core.scene import Scene, Wiring
+from ui.chapter.pooling_settings import IN_PLACE, MOVED
 from ui.wording import both, count
 
 Place = tuple[int, int, int]
@@ -17,6 +18,9 @@ MAX_WRITTEN = 6
 
 EXACT = 1e-6
 """A change below this is rounding."""
+
+MOST_DECIMALS = 6
+"""Decimals that show each difference above rounding."""
 
 PADDING = {
     "max": (
@@ -105,12 +109,27 @@ def latex_size(axis: Axis, name: str) -> str:
 
 def shift(changes: Mapping[str, np.ndarray], at: int) -> str:
     """Say how much a shift changes each output; names read like "before pooling"."""
-    measured = {name: values for name, values in changes.items() if not np.isnan(values).all()}
-    words = [f"{values[at]:.2f} {name}" for name, values in measured.items()]
-    words += [
-        f"not measurable {name}, where all numbers are the same" for name in changes if name not in measured
-    ]
+    measured = {name: values[at] for name, values in changes.items() if not np.isnan(values).all()}
+    words = [f"{value} {name}" for value, name in zip(written(*measured.values()), measured, strict=True)]
+    if constant := [name for name in changes if name not in measured]:
+        words.append(f"not measurable {_listed(constant)}, where all numbers are the same")
     return f"Shifted by {count(at, 'pixel')}, the change is {', '.join(words)}."
+
+
+def written(*changes: float) -> list[str]:
+    """Write changes with as many decimals as it takes to tell them apart, and two at least.
+
+    Example:
+        >>> written(0.82, 0.2), written(0.125, 0.121), written(0.5, 0.5)
+        (['0.82', '0.20'], ['0.125', '0.121'], ['0.50', '0.50'])
+    """
+    gaps = np.diff(np.sort(changes))
+    num_different = 1 + np.count_nonzero(gaps > EXACT)
+    for decimals in range(2, MOST_DECIMALS):
+        words = [f"{change:.{decimals}f}" for change in changes]
+        if len(set(words)) >= num_different:
+            return words
+    return [f"{change:.{MOST_DECIMALS}f}" for change in changes]
 
 
 def verdict(before: np.ndarray, pooled: np.ndarray, mode: str, *, moved: bool) -> str:
@@ -128,30 +147,86 @@ def verdict(before: np.ndarray, pooled: np.ndarray, mode: str, *, moved: bool) -
         return f"After {mode} pooling all numbers are the same. Nothing is left that a shift could change."
     if moved:
         exact = pooled < EXACT
-        where = "every shift" if exact.all() else f"shifts of {_listed(exact)} pixels"
+        where = "every shift" if exact.all() else _shifts(exact)
         return f"Here the map after {mode} pooling moves exactly with the picture at {where}."
     worse = pooled > before
     if worse.any():
-        where = (
-            f"shifts of {_listed(worse)} pixels" if worse.sum() > 1 else f"a shift of {_listed(worse)} pixels"
-        )
-        return f"Here {mode} pooling is no help at {where}: the change is larger than without it."
+        return f"Here {mode} pooling is no help at {_shifts(worse)}: the change is larger than without it."
     return f"Here the change after {mode} pooling is never larger than without it, up to {len(before) - 1} pixels."
 
 
-def stride_cost(stride: int) -> str:
-    """Say at which shifts a pooled map with this stride still moves with the picture."""
-    if stride == 1:
-        return "With stride 1 the pooled map still moves exactly with the picture. With a larger stride it does not."
+def about_shift(width: Axis, at: int, over_strides: np.ndarray, mode: str, *, moved: bool) -> str:
+    """Say what the shift test shows, in each comparison what its own lines show.
+
+    Args:
+        width: The layer along the axis of the shift.
+        at: A shift in pixels.
+        over_strides: Change in place at that shift after pooling, with strides of 1, 2, ...; NaN where there is none.
+        mode: max, average or min.
+        moved: Whether outputs were compared after moving them along.
+
+    Returns:
+        A list in Markdown.
+    """
+    equivariant = (
+        "- **A convolution is equivariant.** Shift the picture, and the feature map shifts with it, exactly. "
+    )
+    if moved:
+        points = (
+            f"{equivariant}So its line is 0 here. It does not stay as it is: compare *{IN_PLACE}*.",
+            f"- **Pooling keeps up with some shifts only.** {_stride_cost(width.stride)}",
+            "- **Average pooling does the same.** At the same shifts its windows see the same pixels again.",
+        )
+    else:
+        points = (
+            f"{equivariant}It does not stay as it is. Compare *{MOVED}*, and its line is 0.",
+            "- **Pooling is a little invariant.** When the picture moves by a pixel, the largest number often stays "
+            "in its window. So the change often grows more slowly, until the shift comes near the window size, here "
+            f"{width.kernel_size}.",
+            "- **The window does that.** The stride makes the output smaller. It only picks which windows count."
+            f"{_stride_matters(at, over_strides, mode)}",
+            f"- **The stride costs something.** {_stride_cost(width.stride)} Compare *{MOVED}*.",
+            "- **Average pooling often does it too.** It is no privilege of max pooling. Compare the lines.",
+        )
+    usual = (
+        "- **The usual words say too much.** Texts call these networks *translation invariant*. Convolution is "
+        "equivariant. Pooling is invariant to small shifts, and only roughly."
+    )
+    return "\n".join((*points, usual))
+
+
+def _stride_matters(at: int, over_strides: np.ndarray, mode: str) -> str:
+    if np.isnan(over_strides).any():
+        return ""
+    low, high = written(over_strides.min(), over_strides.max())
     return (
-        f"With stride {stride} the pooled map moves exactly with the picture if the shift is a multiple of {stride}. "
-        "Otherwise its windows hold other numbers."
+        f" With strides of 1 to {len(over_strides)}, the same along both axes, the change after {mode} pooling at a "
+        f"shift of {count(at, 'pixel')} is {low} to {high} here."
     )
 
 
-def _listed(condition: np.ndarray) -> str:
-    shifts = [str(shift) for shift in np.flatnonzero(condition)]
-    return " and ".join(filter(None, [", ".join(shifts[:-1]), shifts[-1]]))
+def _stride_cost(stride: int) -> str:
+    """Say at which shifts a pooled map with this stride still moves with the picture."""
+    if stride == 1:
+        return (
+            "With stride 1 the pooled map still moves exactly with the picture. With a larger stride it does so only "
+            "at some shifts."
+        )
+    return (
+        f"With stride {stride} the pooled map moves exactly with the picture if the shift is a multiple of {stride}. "
+        "Otherwise its windows see other pixels."
+    )
+
+
+def _shifts(condition: np.ndarray) -> str:
+    shifts = np.flatnonzero(condition)
+    if len(shifts) == 1:
+        return f"a shift of {count(int(shifts[0]), 'pixel')}"
+    return f"shifts of {_listed([str(shift) for shift in shifts])} pixels"
+
+
+def _listed(words: Sequence[str]) -> str:
+    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
 
 
 def _rest(height: Axis, width: Axis) -> str:

@@ -57,7 +57,7 @@ def _keeps_size(now: Axis) -> Question | NotNow:
         return NotNow("This question is about dilation, and a kernel of 1 has nothing to spread.")
     axis = next((axis for axis in _same_axes(now) if axis.dilation != now.dilation), None)
     if axis is None:
-        return NotNow(f"With {_kernel(now)} no other dilation fits here. Take a smaller kernel.")
+        return NotNow(f"For {_kernel(now)} no other dilation fits here. Take a smaller kernel.")
     side, kernel = axis.padding[0], now.kernel_size
     plain = sum(same_padding(kernel))
     return Question(

@@ -51,8 +51,7 @@ def reading(layer: Layer) -> str:
         words.append(f"output padding {both(height.output_padding, width.output_padding)}")
         rest = _cut(height, width)
     else:
-        rests = (_rest(height, "row"), _rest(width, "column"))
-        rest = " and ".join(filter(None, rests)) or "nothing left over"
+        rest = _rest(height, width)
     sizes_in, sizes_out = (
         f"{height.input_size} x {width.input_size}",
         f"{height.output_size} x {width.output_size}",
@@ -82,11 +81,15 @@ def _sides(axis: Axis | TransposedAxis) -> str:
     return str(before) if before == after else f"{before} before and {after} after"
 
 
-def _rest(axis: Axis, line: str) -> str:
-    if axis.overhang:
-        return f"the last window hangs over by {count(axis.overhang, line)}"
-    if not axis.left_over:
-        return ""
+def _rest(height: Axis, width: Axis) -> str:
+    axes = ((height, "row"), (width, "column"))
+    over = " and ".join(count(axis.overhang, line) for axis, line in axes if axis.overhang)
+    left = " and ".join(_left_over(axis, line) for axis, line in axes if axis.left_over)
+    words = (f"the last windows hang over by {over}" if over else "", left)
+    return ", ".join(filter(None, words)) or "nothing left over"
+
+
+def _left_over(axis: Axis, line: str) -> str:
     only_padding = " of padding" if axis.left_over <= axis.padding[1] else ""
     return f"{count(axis.left_over, line)}{only_padding} left over"
 
