@@ -7,6 +7,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+from urllib.parse import urlsplit
 
 from cnn_core.runs import folders
 
@@ -130,9 +131,24 @@ def choose() -> Engine:
         for variable in ("CNN_WORKERS", "CNN_THREADS"):
             _check_number(variable)
         return cluster.LocalCluster()
-    if name.startswith(("tcp://", "tls://")):
+    if _is_address(name):
         return cluster.Cluster(name)
     raise EngineFailed(f"CNN_SCHEDULER {name!r} must be tcp://host:port, tls://host:port, {HERE!r} or empty")
+
+
+def _is_address(name: str) -> bool:
+    """Tell whether a text is tcp://host:port or tls://host:port.
+
+    Example:
+        >>> [_is_address(name) for name in ("tls://teacher:8786", "tcp://[::1]:1", "tcp://teacher", "tcp://:1")]
+        [True, True, False, False]
+    """
+    try:
+        parts = urlsplit(name)
+        is_whole = bool(parts.hostname and parts.port)
+    except ValueError:  # the port is no number, or none of a port
+        return False
+    return is_whole and name in (f"tcp://{parts.netloc}", f"tls://{parts.netloc}")
 
 
 def _check_number(variable: str) -> None:

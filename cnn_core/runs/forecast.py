@@ -20,12 +20,14 @@ class Execution:
         ticket: The run.
         future: What will say why it failed.
         step: Steps done before.
+        num_starts: As in `Run`, before.
         began: When it was handed over, by the monotonic clock.
     """
 
     ticket: Ticket
     future: "Future[str]"
     step: int
+    num_starts: int
     began: float
 
     def pace(self, run: Run) -> float | None:

@@ -16,7 +16,8 @@ class Ticket:
         run_id: The run.
         owner: Hash of its owner.
         work: What it costs; see `work_of`.
-        deaths: How often a worker has died of it.
+        deaths: How often a worker has died that had started it.
+        false_starts: How often in a row a worker has died that had not started it.
     """
 
     round: int
@@ -25,6 +26,7 @@ class Ticket:
     owner: str
     work: float = field(compare=False)
     deaths: int = field(default=0, compare=False)
+    false_starts: int = field(default=0, compare=False)
 
 
 FEW, KEPT_FOR_FEW = 2, 20
@@ -89,10 +91,19 @@ class Queue:
                 return ticket
         return None
 
-    def put_back(self, ticket: Ticket) -> None:
-        """Put a run whose worker died where it was, before all that came later."""
+    def put_back(self, ticket: Ticket, *, has_started: bool) -> None:
+        """Put a run whose worker died where it was, before all that came later.
+
+        Args:
+            ticket: The run's.
+            has_started: Whether that worker had started it.
+        """
         self.taken.remove(ticket)
-        self.waiting = sorted([*self.waiting, replace(ticket, deaths=ticket.deaths + 1)])
+        if has_started:
+            ticket = replace(ticket, deaths=ticket.deaths + 1, false_starts=0)
+        else:
+            ticket = replace(ticket, false_starts=ticket.false_starts + 1)
+        self.waiting = sorted([*self.waiting, ticket])
 
     def places(self) -> dict[str, int]:
         """Return 0 for each run that is taken, and the place from 1 for each that waits."""

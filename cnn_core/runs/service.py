@@ -18,6 +18,11 @@ from cnn_core.training.settings import Settings
 
 MAX_QUEUED = 60
 MAX_DEATHS = 1
+MAX_FALSE_STARTS = 3
+FALSE_STARTS = (
+    f"{MAX_FALSE_STARTS + 1} workers in a row ended unexpectedly before the training had started there "
+    "(killed, or out of memory): try again, and a smaller network if that does not help"
+)
 NO_WORKER = "the engine has no worker at present: runs wait until one comes"
 POLL_SECONDS = 0.25
 TIDY_SECONDS = 60.0
@@ -247,16 +252,26 @@ class Service:
     def _retry(self, execution: Execution, failure: str) -> None:
         """Put a run back whose process died, unless one had died before and no epoch was completed since.
 
+        A process that died before it wrote that the run has started there had executed no step of it. When a machine
+        dies, a run may be handed to one of its workers after another, all of them about to die. So such a death
+        does not count, up to `MAX_FALSE_STARTS` times in a row; after that it may be the run that kills them.
+
         A run that had said its last word, or was paused, is only closed.
         """
         ticket = execution.ticket
         with contextlib.suppress(folders.UnknownRun):
             run = read(ticket.run_id, place=0)
+            has_started = run.num_starts > execution.num_starts
+            if has_started:
+                has_epoch = bool(run.epochs) and run.epochs[-1].step > execution.step
+                may_retry = ticket.deaths < MAX_DEATHS or has_epoch
+            else:
+                may_retry, failure = ticket.false_starts < MAX_FALSE_STARTS, FALSE_STARTS
             if run.state != "running":
                 failure = ""
-            elif ticket.deaths < MAX_DEATHS or (run.epochs and run.epochs[-1].step > execution.step):
+            elif may_retry:
                 del self._executions[ticket.run_id]
-                self._queue.put_back(ticket)
+                self._queue.put_back(ticket, has_started=has_started)
                 return
         self._close(execution, failure)
 
@@ -302,11 +317,13 @@ class Service:
             folders.change_wish(folder, attempt=attempt)
         except OSError as error:
             raise folders.cannot_write(error) from None
-        step = read(ticket.run_id).step
+        run = read(ticket.run_id)
         with self._changed:
             if not self._is_shut_down():
                 future = self._engine.execute(folder, attempt, self._tell)
-                self._executions[ticket.run_id] = Execution(ticket, future, step, time.monotonic())
+                self._executions[ticket.run_id] = Execution(
+                    ticket, future, run.step, run.num_starts, time.monotonic()
+                )
 
     def _refuse(self, ticket: Ticket, failure: str) -> None:
         with self._changed:

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -55,25 +56,38 @@ def is_process(pid):
 
 
 class SeparateCluster:
-    """A scheduler and two workers on loopback, started as docs/cluster.md has it."""
+    """A scheduler and two workers of one machine on loopback, with the options that docs/cluster.md has."""
 
     def __init__(self, folder: Path):
         self.file = folder / "scheduler.json"
         self._log = (folder / "cluster.log").open("w")
-        environment = os.environ | {"DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "0"}
-        common = ["--host", "127.0.0.1", "--scheduler-file", str(self.file), "--no-dashboard"]
-        preload = ["--nthreads", "1", "--nworkers", "2", "--preload", "cnn_core.runs.worker"]
-        commands = {"scheduler": [*common, "--port", "0"], "worker": [*common, *preload]}
         self.processes = {
-            name: subprocess.Popen(
-                [sys.executable, "-m", f"distributed.cli.dask_{name}", *options],
-                cwd=ROOT,
-                env=environment,
-                stdout=self._log,
-                stderr=self._log,
-            )
-            for name, options in commands.items()
+            "scheduler": self._start("scheduler", "--port", "0"),
+            "worker": self.start_workers(),
         }
+
+    def start_workers(self) -> subprocess.Popen:
+        """Start a machine with two workers."""
+        return self._start(
+            "worker", "--nthreads", "1", "--nworkers", "2", "--preload", "cnn_core.runs.worker"
+        )
+
+    def _start(self, name: str, *options: str) -> subprocess.Popen:
+        common = ["--host", "127.0.0.1", "--scheduler-file", str(self.file)]
+        closed = ["--no-dashboard", "--dashboard-address", "127.0.0.1:0"]
+        return subprocess.Popen(
+            [sys.executable, "-m", f"distributed.cli.dask_{name}", *common, *closed, *options],
+            cwd=ROOT,
+            env=os.environ | {"DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "0"},
+            stdout=self._log,
+            stderr=self._log,
+            start_new_session=True,  # so that its workers can be killed with it, all at once
+        )
+
+    def lose_machine(self) -> None:
+        """Kill all workers and their keepers, as a loss of power does."""
+        os.killpg(self.processes["worker"].pid, signal.SIGKILL)
+        self.processes["worker"].wait()
 
     @property
     def address(self) -> str:

@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from cnn_core import data, runs
-from cnn_core.runs.service import Service
+from cnn_core.runs.service import NO_WORKER, Service
 from cnn_core.training import checkpoints
 from tests.core.running import (
     LONG,
@@ -110,12 +110,8 @@ def test_a_run_that_takes_two_workers_down_without_an_epoch_between_fails_with_w
     wait_until_whole(engine)
     settings = replace(LONG, data="fashion-mnist", network="lenet", batch_size=32, num_epochs=2)
     run_id = runs.submit(settings, owner="A", device="cpu")
-    while not runs.get(run_id).is_over:  # it is tried again so soon that one round may take both workers
-        wait_for(
-            lambda: (
-                runs.get(run_id).is_over or (runs.get(run_id).state == "running" and runs.get(run_id).steps)
-            )
-        )
+    for num_starts in (1, 2):
+        wait_for(lambda num_starts=num_starts: runs.get(run_id).num_starts >= num_starts)
         for worker in engine.workers():
             with contextlib.suppress(psutil.NoSuchProcess):
                 worker.kill()
@@ -126,8 +122,8 @@ def test_a_run_that_takes_two_workers_down_without_an_epoch_between_fails_with_w
     assert finish(runs.submit(SMALL, owner="B")).state == "finished"
 
 
-def test_a_run_handed_over_when_the_last_worker_has_just_died_is_tried_again(engine, monkeypatch):
-    wait_until_whole(engine)
+def kill_workers_before_the_next_run(engine, monkeypatch):
+    """Have all workers die in the moment in which the next run is handed to one of them."""
     cluster = runs._SERVICE._engine
     execute = cluster.execute
 
@@ -139,7 +135,25 @@ def test_a_run_handed_over_when_the_last_worker_has_just_died_is_tried_again(eng
         return execute(*arguments)
 
     monkeypatch.setattr(cluster, "execute", execute_too_late)
+
+
+def test_a_run_handed_over_when_the_last_worker_has_just_died_is_tried_again(engine, monkeypatch):
+    wait_until_whole(engine)
+    kill_workers_before_the_next_run(engine, monkeypatch)
     assert finish(runs.submit(SMALL, owner="A", device="cpu")).state == "finished"
+
+
+def test_a_run_whose_next_worker_dies_in_the_moment_in_which_it_is_handed_over_is_tried_again(
+    engine, monkeypatch
+):
+    """When a machine dies, its workers do so one after another, and the run has lost one of them before."""
+    wait_until_whole(engine)
+    ids = start_two()
+    kill_workers_before_the_next_run(engine, monkeypatch)
+    engine.workers()[0].kill()
+    wait_for(lambda: all(runs.get(run_id).num_starts == 2 or runs.get(run_id).is_over for run_id in ids))
+    assert {runs.get(run_id).state for run_id in ids} == {"running"}
+    stop(*ids)
 
 
 @pytest.mark.parametrize("num_bytes", [100, 3000], ids=["events", "checkpoint"])
@@ -192,6 +206,22 @@ def test_with_the_app_its_runs_end_and_so_does_its_cluster(engine, end):
     assert run.steps
     wait_for(lambda: run.checkpoint.exists() or not engine.separate)
     assert finish(runs.submit(SMALL, owner="B")).state == "finished"
+
+
+@pytest.mark.parametrize("engine", ["cluster"], indirect=True)  # a local cluster is gone with its machine
+def test_a_machine_that_dies_with_all_its_workers_costs_no_run(engine):
+    """They wait until another machine comes."""
+    wait_until_whole(engine)
+    ids = start_two()
+    engine.separate.lose_machine()
+    wait_for(
+        lambda: runs.trouble() == NO_WORKER and all(runs.get(run_id).state != "running" for run_id in ids)
+    )
+    assert {runs.get(run_id).state for run_id in ids} == {"queued"}
+    engine.separate.processes["worker"] = engine.separate.start_workers()
+    wait_for(lambda: all(runs.get(run_id).num_starts == 2 for run_id in ids))
+    assert all(runs.get(run_id).started.step > 0 for run_id in ids)
+    stop(*ids)
 
 
 UNLUCKY_APP = """

@@ -15,15 +15,15 @@ from cnn_core.runs.engines import EngineFailed, WorkerDied
 from cnn_core.runs.service import Service
 from cnn_core.training.events import Paused
 from tests.core.fake_engine import FINISHED, FakeEngine
-from tests.core.running import LONG, ROOT, SMALL, finish, wait_for
+from tests.core.running import LONG, ROOT, SMALL, STARTED, finish, wait_for
 
 
 def test_a_run_whose_worker_died_is_next_again_and_fails_the_second_time(engine):
     first, second = runs.submit(SMALL, owner="A"), runs.submit(SMALL, owner="B")
     wait_for(lambda: engine.executed == [first])
-    engine.let(first, error=WorkerDied("killed"))
+    engine.let(first, STARTED, error=WorkerDied("killed"))
     wait_for(lambda: engine.executed == [first, first])
-    engine.let(first, error=WorkerDied("killed"))
+    engine.let(first, STARTED, error=WorkerDied("killed"))
     run = finish(first)
     assert (run.state, run.error) == (
         "failed",
@@ -32,6 +32,44 @@ def test_a_run_whose_worker_died_is_next_again_and_fails_the_second_time(engine)
     wait_for(lambda: engine.executed == [first, first, second])
     engine.let(second, error=ModuleNotFoundError("no module cnn_core"))
     assert "the training failed (ModuleNotFoundError: no module cnn_core)" in finish(second).error
+
+
+def kill(engine, run_id, *attempts):
+    """Have a run's worker die in each of these attempts, after it has told these events."""
+    for events in attempts:
+        wait_for(lambda: run_id in engine.ends)
+        engine.let(run_id, *events, error=WorkerDied("killed"))
+
+
+def test_workers_that_die_before_they_have_started_a_run_are_not_held_against_it(engine):
+    """A machine that dies takes down one after another the workers that the run is handed to."""
+    run_id = runs.submit(SMALL, owner="A")
+    kill(engine, run_id, [STARTED], [], [], [])
+    wait_for(lambda: run_id in engine.ends)
+    assert runs.get(run_id).state == "running"
+    engine.let(run_id, STARTED, FINISHED)
+    assert finish(run_id).state == "finished"
+
+
+def test_a_run_that_no_worker_lives_to_start_is_given_up(engine):
+    first, second = runs.submit(SMALL, owner="A"), runs.submit(SMALL, owner="B")
+    kill(engine, first, [], [], [], [])
+    run = finish(first)
+    assert (run.state, run.can_go_on, run.error) == (
+        "failed",
+        True,
+        "4 workers in a row ended unexpectedly before the training had started there "
+        "(killed, or out of memory): try again, and a smaller network if that does not help",
+    )
+    wait_for(lambda: engine.executed == [first] * 4 + [second])
+
+
+def test_only_workers_in_a_row_count_that_die_before_they_have_started_a_run(engine):
+    run_id = runs.submit(SMALL, owner="A")
+    kill(engine, run_id, [], [], [], [STARTED], [], [], [])
+    wait_for(lambda: run_id in engine.ends)
+    kill(engine, run_id, [STARTED])
+    assert "failed twice" in finish(run_id).error
 
 
 def test_a_run_whose_worker_died_while_it_was_paused_stays_paused(engine):
@@ -95,8 +133,10 @@ def test_a_run_whose_engine_was_lost_twice_says_so_and_gives_no_advice_about_the
 ):
     first, second = runs.submit(SMALL, owner="A"), runs.submit(SMALL, owner="B")
     wait_for(lambda: engine.executed == [first])
+    folders.append(folders.path_of(first), STARTED)
     engine.failures["num_slots"] = EngineFailed("the cluster is gone")
     wait_for(lambda: later_engines[0].executed == [first])
+    folders.append(folders.path_of(first), STARTED)
     later_engines[0].failures["num_slots"] = EngineFailed("the cluster is gone")
     wait_for(lambda: later_engines[1].executed == [second])
     words = "the cluster is gone, and the run had lost its worker before: go on from its last checkpoint"
@@ -232,7 +272,9 @@ def test_a_folder_that_cannot_be_written_refuses_runs(engine, tmp_path, monkeypa
         runs.submit(SMALL, owner="A")
 
 
-@pytest.mark.parametrize("name", ["local", "http://here", "127.0.0.1:8786"])
+@pytest.mark.parametrize(
+    "name", ["local", "http://here", "127.0.0.1:8786", "tcp://127.0.0.1:abc", "tcp://", "tls://teacher"]
+)
 def test_a_scheduler_that_is_no_address_fails_the_run_with_words(tmp_path, monkeypatch, name):
     monkeypatch.setenv("CNN_RUNS_DIR", str(tmp_path / "runs"))
     monkeypatch.setenv("CNN_SCHEDULER", name)

@@ -8,14 +8,17 @@ import signal
 import socket
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 
 import dask
 import distributed  # noqa: F401  # its own settings come with it
+import psutil
 import pytest
 
 from cnn_core.runs.cluster import Cluster
 from cnn_core.runs.engines import EngineFailed
-from tests.core.running import ROOT
+from tests.core.running import ROOT, wait_for
 
 pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not on this machine")
 
@@ -51,7 +54,10 @@ def command(*words):
 
 @pytest.fixture(scope="module")
 def teacher(tmp_path_factory):
-    """What runs a command as the document has it, but on this machine alone, at a free port, with few workers."""
+    """What runs a command as the document has it, but on this machine alone, at a free port, with few workers.
+
+    All that it finds set is what the document asks for: an environment like an activated `.venv`.
+    """
     folder = tmp_path_factory.mktemp("tls")
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = str(free.getsockname()[1])
@@ -63,15 +69,12 @@ def teacher(tmp_path_factory):
         "--nworkers 4": "--nworkers 1",
         "/shared/runs": f"{folder}/runs",
         "/safe": str(folder),
-        "make run": f"{sys.executable} {folder}/app.py",
+        "make run": f"{sys.executable} - < {folder}/app.py",  # as in the app, modules are found in this folder
     }
     environment = {
-        name: value for name, value in os.environ.items() if not name.startswith(("DASK_", "CNN_"))
+        name: value for name, value in os.environ.items() if not name.startswith(("DASK_", "CNN_", "PYTHON"))
     }
-    environment |= {
-        "PATH": f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}",
-        "PYTHONPATH": str(ROOT),
-    }
+    environment["PATH"] = f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}"
 
     def start(text, **options):
         for usual, ours in here.items():
@@ -87,19 +90,18 @@ def teacher(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def cluster(teacher, tmp_path_factory):
-    """A scheduler and a worker."""
-    variables = command("TLS__CA_FILE")
+    """A scheduler and a worker, by their names."""
     log = tmp_path_factory.mktemp("log") / "log"
     with log.open("w") as file:
-        processes = [
-            teacher(variables + command(name), stdout=file, stderr=file)
-            for name in ("dask scheduler", "dask worker")
-        ]
-        yield variables
-        for process in processes:
+        processes = {
+            name: teacher(command("TLS__CA_FILE") + command(f"dask {name}"), stdout=file, stderr=file)
+            for name in ("scheduler", "worker")
+        }
+        yield processes
+        for process in processes.values():
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGTERM)
-        for process in processes:
+        for process in processes.values():
             process.wait(30)
 
 
@@ -115,7 +117,7 @@ def test_runs_are_trained_and_stopped_on_a_cluster_behind_tls(teacher, cluster):
     app = command("CNN_SCHEDULER=tls://")
     lines = []
     while not lines or "does not answer" in lines[-1] or "has no worker" in lines[-1]:  # it still starts
-        lines = outcome(teacher(cluster + app, stdout=subprocess.PIPE))
+        lines = outcome(teacher(command("TLS__CA_FILE") + app, stdout=subprocess.PIPE))
     assert lines == ["stopped", "finished||"]
     (line,) = outcome(teacher(app, stdout=subprocess.PIPE))
     state, error, trouble = line.split("|")
@@ -124,6 +126,44 @@ def test_runs_are_trained_and_stopped_on_a_cluster_behind_tls(teacher, cluster):
         r"the cluster tls://127.0.0.1:\d+ wants a certificate: name your files in .*CA_FILE.*docs/cluster.md",
         error,
     )
+
+
+def listening(process):
+    """Return the addresses and ports at which a process and those that it has started listen."""
+    found = set()
+    for each in [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            connections = each.net_connections(kind="tcp")
+            found |= {(*each.laddr,) for each in connections if each.status == psutil.CONN_LISTEN}
+    return found
+
+
+def answer(port, path):
+    """Return the status of an answer in plain HTTP; None if there is none."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as response:
+            return response.status
+    except urllib.error.HTTPError as error:
+        return error.code
+    except OSError:
+        return None
+
+
+def test_without_a_certificate_nothing_of_the_cluster_is_told(cluster):
+    """The scheduler is told its host, here loopback; the worker is not, and listens everywhere, with TLS alone."""
+
+    def num_ports(name):
+        return len({port for _, port in listening(cluster[name])})
+
+    wait_for(lambda: num_ports("scheduler") == 2 and num_ports("worker") == 3)  # one of these is its keeper's
+    assert {address for address, _ in listening(cluster["scheduler"])} == {"127.0.0.1"}
+    open_ports = {port for address, port in listening(cluster["worker"]) if address != "127.0.0.1"}
+    assert len(open_ports) == 1
+    ports = {port for process in cluster.values() for _, port in listening(process)}
+    paths = ("/info/main/workers.html", "/json/counts.json", "/metrics", "/health", "/status")
+    told = {(port, path): answer(port, path) for port in ports for path in paths}
+    assert set(told.values()) == {None, 404}
+    assert {told[port, path] for port in open_ports for path in paths} == {None}
 
 
 def test_a_certificate_that_is_not_there_is_named():
