@@ -148,5 +148,5 @@ def _what_differs(found: Comparison) -> str:
 
 def _why(circumstances: tuple[str, ...]) -> str:
     if not circumstances:
-        return " Device, threads and versions were the same: that should not be."
+        return " Device, threads and versions were the same. Only a processor of another kind should do that."
     return f" What was not alike: {plain('; '.join(circumstances))}."
