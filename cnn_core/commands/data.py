@@ -13,9 +13,16 @@ from cnn_core.shapes import format_shape
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
     """Add the parser of ``data``, and below it that of ``data fetch``."""
-    data_sets = commands.add_parser("data", help="list the data sets, or fetch one")
+    data_sets = commands.add_parser(
+        "data",
+        usage="%(prog)s [-h] [fetch NAME]",
+        help="list the data sets, or fetch one",
+        description="List the data sets, which of them are here, and their licences; with fetch, download one.",
+    )
     data_sets.set_defaults(command=_execute_list)
-    fetch = data_sets.add_subparsers(metavar="fetch").add_parser("fetch", help="download a data set")
+    fetch = data_sets.add_subparsers(prog=data_sets.prog, metavar="fetch").add_parser(
+        "fetch", help="download a data set"
+    )
     fetch.set_defaults(command=_execute_fetch)
     fetch.add_argument("name", help=", ".join(DATASETS))
 
@@ -48,6 +55,7 @@ def _execute_fetch(options: argparse.Namespace) -> int:
 def show_fetch(name: str) -> None:
     """Download a data set with a progress bar."""
     num_bytes = data.find_spec(name).num_bytes
-    with tqdm(total=num_bytes, unit="B", unit_scale=True, desc=name) as bar:
+    # With the delay no bar stands above an error that comes at once.
+    with tqdm(total=num_bytes, unit="B", unit_scale=True, desc=name, delay=0.1) as bar:
         for progress in data.fetch(name):
             bar.update(progress.bytes_done - bar.n)

@@ -2,12 +2,12 @@
 
 import argparse
 import sys
-from pathlib import Path
 
 from tqdm import tqdm
 
 from cnn_core import experiments
-from cnn_core.commands.shared import FAILED, check_place, check_threads
+from cnn_core.commands import FAILED
+from cnn_core.commands.shared import as_path, check_place, check_threads, writing
 from cnn_core.training import checkpoints
 
 
@@ -22,7 +22,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         "--threads", type=int, default=1, metavar="N", help="threads on the CPU; 1 by default, as in the app"
     )
     experiment.add_argument(
-        "--save", type=Path, metavar="FILE", help="write the results there too, after each training"
+        "--save", type=as_path, metavar="FILE", help="write the results there too, after each training"
     )
 
 
@@ -43,10 +43,11 @@ def _execute(options: argparse.Namespace) -> int:
                 print(f"cnn_core: {error}", file=sys.stderr)
                 return FAILED
             outcomes.append(done)
-            trials.write(f"{done.label}: test accuracy {done.test_accuracy:.4f}, {done.seconds:.1f} s")
-            if options.save:
+            if options.save:  # first, because nobody may read what is written
                 results = experiments.Results(name=options.name, outcomes=tuple(outcomes))
-                checkpoints.replace_file(options.save, results.to_json().encode())
+                with writing(options.save):
+                    checkpoints.replace_file(options.save, results.to_json().encode())
+            trials.write(f"{done.label}: test accuracy {done.test_accuracy:.4f}, {done.seconds:.1f} s")
     if options.save:
         print(f"written to {options.save}")
     return 0

@@ -31,9 +31,10 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 
 def _execute(options: argparse.Namespace) -> int:
-    if options.network in PUBLISHED:
-        rows = layer_table(options.network, parse_shape(options.input) if options.input else INPUT_SHAPE)
-        published = PUBLISHED[options.network]
+    name = options.network.lower()
+    if name in PUBLISHED:
+        rows = layer_table(name, parse_shape(options.input) if options.input else INPUT_SHAPE)
+        published = PUBLISHED[name]
         print(f"{published.title}. {published.sentence}\n")
         _print_summary(rows, "kind", [row.kind for row in rows])
     else:

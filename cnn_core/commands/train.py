@@ -4,7 +4,7 @@ import argparse
 import dataclasses
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 from tqdm import tqdm
 
 from cnn_core import data
+from cnn_core.commands import FAILED, INTERRUPTED
 from cnn_core.commands.data import show_fetch
-from cnn_core.commands.shared import FAILED, INTERRUPTED, check_place, check_threads
+from cnn_core.commands.shared import MAX_THREADS, as_path, check_place, check_threads, writing
 from cnn_core.data import DATASETS
 from cnn_core.data.registry import unknown
 from cnn_core.network import PRESETS
@@ -75,7 +76,10 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     train.set_defaults(command=_execute)
     basis = train.add_mutually_exclusive_group()
     basis.add_argument(
-        "--settings", type=Path, metavar="FILE", help="read them from JSON; an option given here counts more"
+        "--settings",
+        type=as_path,
+        metavar="FILE",
+        help="read them from JSON; an option given here counts more",
     )
     basis.add_argument(
         "--recipe",
@@ -88,15 +92,26 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
             _add_setting(group, name, text)
     train = train.add_argument_group("the machine and what is kept")
     train.add_argument("--device", help="cuda, mps or cpu; the fastest by default")
-    train.add_argument("--threads", type=int, help="threads on the CPU")
+    train.add_argument("--threads", type=int, metavar="N", help=f"threads on the CPU, up to {MAX_THREADS}")
     train.add_argument(
         "--weights",
-        type=Path,
+        type=as_path,
         metavar="FILE",
         help="begin from those in a safetensors file, or a checkpoint's",
     )
-    train.add_argument("--save", type=Path, metavar="FOLDER", help="keep a checkpoint there")
-    train.add_argument("--resume", type=Path, metavar="FOLDER", help="go on from the checkpoint there")
+    train.add_argument(
+        "--save",
+        type=as_path,
+        metavar="FOLDER",
+        help="keep a checkpoint there, after each epoch; without it nothing is kept",
+    )
+    train.add_argument(
+        "--resume",
+        type=as_path,
+        metavar="FOLDER",
+        help="go on from the checkpoint there; the options or --settings must be those of that training, but for "
+        "what ends it",
+    )
 
 
 def _add_setting(group: argparse._ArgumentGroup, name: str, text: str) -> None:
@@ -123,21 +138,22 @@ def _execute(options: argparse.Namespace) -> int:
         weights = initial.load(options.weights, settings.layers, settings.spec.input_shape)
     if settings.data not in data.available():
         show_fetch(settings.data)
-    if options.threads is not None:
-        import torch
+    # Also while torch is imported, which may garble KeyboardInterrupt.
+    with _interruptible() as is_interrupted:
+        if options.threads is not None:
+            import torch
 
-        torch.set_num_threads(options.threads)
-    events = start_training(
-        settings, device=options.device, resume_from=options.resume, initial_weights=weights
-    )
-    started = next(events)
-    pictures = f"{started.num_train} training, {started.num_validation} validation pictures"
-    print(f"{pictures}, {started.device}", flush=True)
-    with (
-        tqdm(total=settings.num_steps, initial=started.step, unit="step") as bar,
-        _interruptible() as is_interrupted,
-    ):
-        event, last_epoch = _follow(events, started.state, bar, options.save, is_interrupted)
+            torch.set_num_threads(options.threads)
+        events = start_training(
+            settings, device=options.device, resume_from=options.resume, initial_weights=weights
+        )
+        started = next(events)
+        if is_interrupted():
+            raise KeyboardInterrupt
+        pictures = f"{started.num_train} training, {started.num_validation} validation pictures"
+        print(f"{pictures}, {started.device}", flush=True)
+        with tqdm(total=settings.num_steps, initial=started.step, unit="step") as bar:
+            event, last_epoch = _follow(events, started.state, bar, options.save, is_interrupted)
     match event:
         case Finished():
             if event.reason != "epochs":
@@ -161,12 +177,32 @@ def _settings(options: argparse.Namespace) -> Settings:
     given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
     settings = Settings()
     if options.settings:
-        settings = Settings.from_json(options.settings.read_text(encoding="utf-8"))
+        settings = Settings.from_json(_read(options.settings))
     if options.recipe:
         if options.recipe not in RECIPES:
             raise unknown("recipe", options.recipe, RECIPES)
         settings = RECIPES[options.recipe].settings
-    return dataclasses.replace(settings, **given)
+    settings = dataclasses.replace(settings, **given)
+    if not options.resume:  # which needs the settings of the checkpoint, whatever they are
+        _check_has_effect(settings, given)
+    return settings
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except UnicodeDecodeError:  # as of `>` in PowerShell, which writes UTF-16
+        raise ValueError(f"{file} is no text in UTF-8: save it as UTF-8") from None
+
+
+def _check_has_effect(settings: Settings, given: Mapping[str, object]) -> None:
+    """Refuse an option that the optimizer does not look at; a file of settings may have it, as the app's do."""
+    for name in ("momentum", "nesterov"):
+        if given.get(name) and settings.optimizer != "sgd":
+            raise ValueError(
+                f"{name} {given[name]} has no effect with optimizer {settings.optimizer}: "
+                f"leave --{name} out or take --optimizer sgd"
+            )
 
 
 def _follow(
@@ -179,6 +215,11 @@ def _follow(
     """Show the events on a progress bar and keep checkpoints; return the last event, and that of the last epoch."""
     last_epoch = None
     for event in events:
+        is_over = is_interrupted()
+        kept = StepLogged | EpochEnded | Finished if is_over else EpochEnded | Finished
+        if save and isinstance(event, kept):  # before anything is written: nobody may read it any more
+            with writing(save):
+                checkpoints.save(save, state)
         match event:
             case StepLogged():
                 bar.update(event.step - bar.n)
@@ -188,10 +229,7 @@ def _follow(
             case EpochEnded():
                 bar.write(_describe(event))
                 last_epoch = event
-        kept = StepLogged | EpochEnded | Finished if is_interrupted() else EpochEnded | Finished
-        if save and isinstance(event, kept):
-            checkpoints.save(save, state)
-        if is_interrupted():
+        if is_over:
             events.close()
             break
     return event, last_epoch
@@ -206,7 +244,7 @@ def _describe(event: EpochEnded) -> str:
 
 @contextmanager
 def _interruptible() -> Iterator[Callable[[], bool]]:
-    """Let Ctrl-C be asked for between two steps; a second one ends the program at once."""
+    """Let Ctrl-C be asked for where it does no harm, as between two steps; a second one ends the program at once."""
     pressed = []
 
     def remember(*_):

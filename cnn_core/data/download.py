@@ -6,7 +6,6 @@ why, or with 0 when the data set is in the cache.
 
 import hashlib
 import http.client
-import os
 import pickle
 import re
 import socket
@@ -17,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from cnn_core.data.fetching import mirror
 from cnn_core.data.loading import is_intact
 from cnn_core.data.registry import SUMS_FILE, DatasetSpec, cache_folder, find_spec
 
@@ -34,6 +34,7 @@ def main(name: str, folder: str, timeout: str) -> int:
     except (
         RuntimeError,
         OSError,
+        ValueError,  # of an address that only urllib finds wrong
         EOFError,
         ImportError,
         zlib.error,
@@ -76,13 +77,13 @@ def _download_idx(spec: DatasetSpec, folder: Path, ready: Path) -> None:
     from torchvision import datasets
 
     original = getattr(datasets, spec.torchvision)
-    mirror = _mirror(spec)
+    address = _address(spec)
     # A mirror may have compressed the files anew, which changes the md5 of the archive but not the content.
-    resources = [(name, None) for name, _ in original.resources] if mirror else original.resources
+    resources = [(name, None) for name, _ in original.resources] if address else original.resources
     source = type(
         spec.torchvision,
         (original,),
-        {"mirrors": [mirror] if mirror else original.mirrors, "resources": resources},
+        {"mirrors": [address] if address else original.mirrors, "resources": resources},
     )
     source(folder, download=True)
     raw = folder / spec.torchvision / "raw"
@@ -101,8 +102,8 @@ def _download_cifar(spec: DatasetSpec, folder: Path, ready: Path) -> None:
     from torchvision.datasets.utils import download_url
 
     ((archive, expected),) = spec.archive_sha256.items()
-    mirror = _mirror(spec)
-    download_url(mirror + archive if mirror else datasets.CIFAR10.url, folder, archive)
+    address = _address(spec)
+    download_url(address + archive if address else datasets.CIFAR10.url, folder, archive)
     _compare(archive, _sha256(folder / archive), expected)
     for split, (images, labels) in spec.files.items():
         pictures = datasets.CIFAR10(folder, train=split == "train", download=True)
@@ -110,10 +111,9 @@ def _download_cifar(spec: DatasetSpec, folder: Path, ready: Path) -> None:
         np.save(ready / labels, np.array(pictures.targets, dtype=np.uint8))
 
 
-def _mirror(spec: DatasetSpec) -> str:
+def _address(spec: DatasetSpec) -> str:
     """Return the address of a data set on the mirror that the environment names, or ""."""
-    mirror = os.environ.get("CNN_DATA_MIRROR", "").rstrip("/")
-    return f"{mirror}/{spec.name}/" if mirror else ""
+    return f"{mirror()}/{spec.name}/" if mirror() else ""
 
 
 def _sha256(path: Path) -> str:

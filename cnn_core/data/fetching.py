@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from cnn_core.data.loading import advice, load
 from cnn_core.data.registry import SPLITS, DatasetSpec, DataUnavailable, cache_folder, find_spec
@@ -57,6 +58,7 @@ def fetch(name: str, *, timeout: float = 20.0) -> Iterator[Progress]:
     """
     spec = find_spec(name)
     if not _is_here(spec):
+        mirror()  # what is wrong there is said before a process starts
         try:
             yield from _download(spec, timeout=timeout)
         except OSError as error:
@@ -65,6 +67,23 @@ def fetch(name: str, *, timeout: float = 20.0) -> Iterator[Progress]:
                 "name another one in the environment variable CNN_CACHE_DIR"
             ) from None
     yield Progress(spec.num_bytes, spec.num_bytes, f"{spec.title} is here")
+
+
+def mirror() -> str:
+    """Return the address in CNN_DATA_MIRROR, without a slash at its end; "" if there is none.
+
+    Raises:
+        DataUnavailable: If what stands there is no address.
+    """
+    text = os.environ.get("CNN_DATA_MIRROR", "").strip()
+    try:
+        parts = urlsplit(text)
+        has_host = parts.scheme in ("http", "https", "ftp") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # of a bracket that is not closed, or a port that is no number
+        has_host = False
+    if text and not has_host and not text.lower().startswith("file:///"):
+        raise DataUnavailable(f"CNN_DATA_MIRROR {text!r} is no address: write it as http://host:port")
+    return text.rstrip("/")
 
 
 def _is_here(spec: DatasetSpec) -> bool:

@@ -25,6 +25,7 @@ from cnn_core.training.state import Progress, State, fresh
 MAX_LOG_STEPS = 25
 MAX_LOG_SECONDS = 0.2
 MAX_LOGS = 2000
+_DEVICES = ("cuda", "mps", "cpu")
 
 
 class _Diverged(ArithmeticError):  # noqa: N818
@@ -45,6 +46,8 @@ def choose_device(name: str | None) -> torch.device:
     """
     name = name or os.environ.get("CNN_DEVICE") or devices()[0]
     if name not in devices():
+        if name in _DEVICES:
+            raise ValueError(f"this machine has no device {name!r}: use {' or '.join(devices())}")
         raise unknown("device", name, devices())
     return torch.device(name)
 

@@ -122,6 +122,41 @@ def test_a_server_that_hangs_is_given_up(monkeypatch, cache, only_by_download):
     assert list(cache.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    "address",
+    ["teacher", "/tmp", "http://[bad", "http://", "127.0.0.1:9", "http://host:port", "file:x", "gopher://x"],
+)
+def test_a_mirror_that_is_no_address_is_refused_before_a_process_starts(
+    monkeypatch, cache, only_by_download, address
+):
+    monkeypatch.setenv("CNN_DATA_MIRROR", address)
+    monkeypatch.setattr(fetching.subprocess, "Popen", None)
+    with pytest.raises(DataUnavailable, match=r"is no address: write it as http://host:port$") as refused:
+        list(data.fetch("fashion-mnist"))
+    assert str(refused.value).startswith(f"CNN_DATA_MIRROR {address!r} ")
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("", ""),
+        ("http://teacher:8000/", "http://teacher:8000"),
+        (" https://[::1]/data\n", "https://[::1]/data"),
+        ("file:///media/class", "file:///media/class"),
+    ],
+)
+def test_a_mirror_is_an_address_without_a_slash_at_its_end(monkeypatch, address, expected):
+    monkeypatch.setenv("CNN_DATA_MIRROR", address)
+    assert fetching.mirror() == expected
+
+
+def test_an_address_that_only_urllib_finds_wrong_is_told_in_one_line(work, capsys, monkeypatch):
+    monkeypatch.setattr(socket, "setdefaulttimeout", lambda seconds: None)
+    monkeypatch.setenv("CNN_DATA_MIRROR", "http://a..b")
+    assert download.main("fashion-mnist", str(work), "5") == 1
+    assert capsys.readouterr().out.splitlines()[-1].startswith("encoding with 'idna' codec failed")
+
+
 def test_closing_a_fetch_ends_its_process_and_leaves_nothing(monkeypatch, cache, only_by_download):
     monkeypatch.setenv("CNN_DATA_MIRROR", "http://127.0.0.1:9")
     old, new = cache / ".fashion-mnist-old", cache / ".fashion-mnist-new"

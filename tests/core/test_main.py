@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 import re
@@ -241,7 +242,7 @@ def test_summary_prints_the_table_of_a_published_network(capsys):
     assert lines[3] == ["features.0", "Conv2d", "64 x 224 x 224", "1,792", "86,704,128", "3 x 3", "1 x 1"]
     assert "138,357,544 (553,430,176 bytes)" in printed
     assert "15,470,264,320 for one picture" in printed
-    assert main(["summary", "--network", "vgg16"]) == 0
+    assert main(["summary", "--network", "VGG16"]) == 0
     assert capsys.readouterr().out == printed
 
 
@@ -283,6 +284,10 @@ def test_training_on_a_missing_data_set_tries_to_fetch_it(capsys, monkeypatch, t
         (["train", "--patience", "3", "--validation-fraction", "0"], "patience 3 needs validation pictures"),
         (["train", "--recipe", "fats"], "unknown recipe 'fats': did you mean 'fast'?"),
         (["train", "--threads", "0"], "threads 0 must be at least 1"),
+        (["train", "--threads", "100000"], "threads 100000 must be at most 1024"),
+        (["experiment", "fewer", "--threads", "1000000000"], "threads 1000000000 must be at most 1024"),
+        (["train", "--momentum", "0.9"], "momentum 0.9 has no effect with optimizer adam: leave --momentum"),
+        (["train", "--optimizer", "adamw", "--nesterov"], "no effect with optimizer adamw: leave --nesterov"),
         (["train", "--device", "tpu"], "unknown device 'tpu'"),
         (["train", "--weights", "nowhere.safetensors"], "nowhere.safetensors: No such file or directory"),
         (["train", "--weights", __file__], "is no whole safetensors file"),
@@ -321,6 +326,9 @@ def test_a_notation_that_cannot_be_read_is_shown_with_the_place(capsys, command)
     [
         ([], "cnn_core: the following arguments are required: train|summary|data"),
         (["train", "--epochs", "two"], "cnn_core train: argument --epochs: invalid int value: 'two'"),
+        (["train", "--save", ""], "cnn_core train: argument --save: the name is empty: write one"),
+        (["train", "--resume", ""], "cnn_core train: argument --resume: the name is empty: write one"),
+        (["experiment", "x", "--save", ""], "cnn_core experiment: argument --save: the name is empty"),
         (["trian"], "cnn_core: argument train|summary|data|experiment: invalid choice: 'trian'"),
     ],
 )
@@ -339,6 +347,116 @@ def test_a_misspelt_key_in_a_settings_file_is_named(capsys, tmp_path):
     assert (
         capsys.readouterr().err == "cnn_core: unknown setting 'learning_rat': did you mean 'learning_rate'?\n"
     )
+
+
+def test_a_settings_file_in_utf_16_is_named_with_what_to_do(capsys, tmp_path):
+    path = tmp_path / "settings.json"
+    path.write_text("{}", encoding="utf-16")
+    assert main(["train", "--settings", str(path)]) == 2
+    assert capsys.readouterr().err == f"cnn_core: {path} is no text in UTF-8: save it as UTF-8\n"
+
+
+def test_a_settings_file_may_hold_a_momentum_that_adam_does_not_use(capsys, tmp_path):
+    path = tmp_path / "settings.json"
+    path.write_text(json.dumps({"optimizer": "adam", "momentum": 0.9, "num_epochs": 1}))
+    assert main(["train", "--settings", str(path), *QUICK]) == 0
+    assert main(["train", "--settings", str(path), "--momentum", "0.9", *QUICK]) == 2
+    assert "momentum 0.9 has no effect" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("address", ["teacher", "http://[bad"])
+def test_a_mirror_that_is_no_address_is_one_line_and_status_2(capfd, monkeypatch, address):
+    monkeypatch.setenv("CNN_DATA_MIRROR", address)
+    assert main(["data", "fetch", "kmnist"]) == 2
+    expected = f"cnn_core: CNN_DATA_MIRROR {address!r} is no address: write it as http://host:port\n"
+    assert capfd.readouterr().err == expected
+
+
+def test_the_help_of_data_shows_that_fetch_is_not_needed(capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main(["data", "--help"])
+    assert capsys.readouterr().out.startswith("usage: cnn_core data [-h] [fetch NAME]\n")
+    with pytest.raises(SystemExit, match="0"):
+        main(["data", "fetch", "--help"])
+    assert capsys.readouterr().out.startswith("usage: cnn_core data fetch [-h] name\n")
+
+
+def test_the_help_of_train_says_what_is_kept_and_what_a_resumed_training_needs(capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main(["train", "--help"])
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "keep a checkpoint there, after each epoch; without it nothing is kept" in printed
+    assert "the options or --settings must be those of that training" in printed
+
+
+@pytest.fixture(params=["", "1"], ids=["buffered", "unbuffered"])
+def environment(request):
+    return os.environ | {"PYTHONUNBUFFERED": request.param}
+
+
+def test_an_output_that_nobody_reads_ends_the_command_quietly(environment):
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "cnn_core", "summary"]
+    done = subprocess.run(command, cwd=ROOT, env=environment, stdout=writer, stderr=subprocess.PIPE)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full")
+def test_an_output_on_a_full_disk_is_said_in_words(environment):
+    command = [sys.executable, "-m", "cnn_core", "summary"]
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            command, cwd=ROOT, env=environment, stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert done.returncode == 2
+    assert done.stderr.startswith("cnn_core: the output could not be written (No space left on device): ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_checkpoint_on_a_full_disk_is_not_taken_for_the_output(capsys, monkeypatch, tmp_path):
+    def fail(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(checkpoints, "save", fail)
+    assert main(["train", "--save", str(tmp_path), *QUICK]) == 2
+    assert f"cnn_core: {tmp_path} could not be written (No space left on device)" in capsys.readouterr().err
+
+
+def test_an_epoch_that_nobody_reads_of_is_kept(tmp_path):
+    command = [sys.executable, "-m", "cnn_core", "train", "--epochs", "900", "--save", str(tmp_path), *QUICK]
+    with subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env=os.environ | {"PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.wait(timeout=60) == 141
+    assert checkpoints.load(tmp_path).progress["epoch"] >= 1
+
+
+@pytest.mark.parametrize("module", ["cnn_core.data", "numpy", "tqdm", "torch", "torch.nn"])
+def test_ctrl_c_while_a_module_is_imported_leaves_no_traceback(module):
+    code = f"""
+import os, runpy, signal, sys
+
+class Press:
+    def find_spec(self, name, *_):
+        if name == {module!r}:
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Press())
+sys.argv = ["cnn_core", "train", "--threads", "1", "--device", "cpu"]
+runpy.run_module("cnn_core", run_name="__main__")
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.stderr == "cnn_core: interrupted\n"
+    assert done.returncode == 130
+    assert done.stdout == ""
 
 
 def test_summary_and_data_import_no_torch():

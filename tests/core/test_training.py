@@ -290,6 +290,10 @@ def test_the_device_is_the_argument_then_the_environment_then_the_fastest(monkey
     monkeypatch.setenv("CNN_DEVICE", "gpu")
     with pytest.raises(ValueError, match="unknown device 'gpu'"):
         loop.choose_device(None)
+    monkeypatch.setattr(loop, "devices", lambda: ("mps", "cpu"))
+    monkeypatch.setenv("CNN_DEVICE", "cuda")
+    with pytest.raises(ValueError, match=r"^this machine has no device 'cuda': use mps or cpu$"):
+        loop.choose_device(None)
     assert loop.choose_device("cpu").type == "cpu"
 
 
