@@ -449,6 +449,7 @@ class Press:
         if name == {module!r}:
             os.kill(os.getpid(), signal.SIGINT)
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell's background job has not
 sys.meta_path.insert(0, Press())
 sys.argv = ["cnn_core", "train", "--threads", "1", "--device", "cpu"]
 runpy.run_module("cnn_core", run_name="__main__")
